@@ -1,0 +1,78 @@
+"""The contract of a benchmark: a table or live training, asked in the same words."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from workbench.spaces import Space
+from workbench.types import Arch, Archs, Evaluation, Evaluations, Floats, Ints, Metric
+
+
+class Benchmark(ABC):
+    """Scores of the architectures of one space on one data set.
+
+    Attributes
+    ----------
+    name : str
+        Such as ``nb201/cifar10``.
+    space : Space
+        What may be asked for.
+    epochs : tuple of int
+        The epochs at which scores are known, ascending; the last one is the full training.
+    metrics : dict of str to Metric
+        Unit, direction and split of every number that a query returns.
+    score : str
+        The metric (validation) that the benchmark was opened for. ``Evaluation.score`` is this
+        one, negated where lower is better.
+    test : str or None
+        The metric of the test split that goes with it.
+    has_cost : bool
+        Whether training seconds are known. If not, budgets in seconds are refused.
+    optimum, random_mean : float or None
+        Maximum and mean of ``truth`` over the space, None where the truth is not known.
+    sha256 : str or None
+        Hash of the file the numbers come from.
+    """
+
+    DATASETS: ClassVar[tuple[str, ...]] = ()
+
+    name: str
+    space: Space
+    epochs: tuple[int, ...]
+    metrics: dict[str, Metric]
+    score: str
+    test: str | None
+    has_cost: bool
+    optimum: float | None
+    random_mean: float | None
+    sha256: str | None
+
+    @abstractmethod
+    def query(self, arch: Arch, epoch: int, replicate: int) -> Evaluation:
+        """Return one evaluation: training up to ``epoch`` by training seed ``replicate``.
+
+        Raises
+        ------
+        ArchitectureError
+            Not in the space.
+        BenchmarkError
+            The epoch or the replicate is not stored.
+        """
+
+    @abstractmethod
+    def query_many(self, archs: Archs, epochs: Ints | int, replicates: Ints | int) -> Evaluations:
+        """Return many evaluations as arrays; epochs and replicates broadcast, shape ``(n,)``."""
+
+    @abstractmethod
+    def replicates(self, archs: Archs) -> Ints | None:
+        """Return how many training seeds are stored of each, ``(n,)``; None: any number."""
+
+    def truth(self, archs: Archs, metric: str | None = None) -> Floats:
+        """Return the mean of a metric over stored replicates at the last epoch, shape ``(n,)``.
+
+        Without a metric: the score, higher is better; with one: in its own unit. NaN where unknown.
+        """
+        return np.full(len(archs), np.nan)

@@ -1,0 +1,104 @@
+"""One tree of errors. Each says what was wrong, with the value, where it came from, what to do.
+
+::
+
+    WorkbenchError                   exit code 2 unless said otherwise
+    |-- StudyError                   a study file, an override, or a study that cannot be run
+    |-- ParameterError               a parameter of a strategy, encoding, predictor (a ValueError)
+    |-- UnknownName                  a name no plug-in has, with the nearest ones (a LookupError)
+    |-- ArchitectureError            not an architecture of this space (a ValueError)
+    |-- SpaceTooLarge                an exact count or rank beyond 2**63 (an OverflowError)
+    |-- NoGraph                      this space has no graphs
+    |-- BenchmarkError               an epoch, replicate or metric that a benchmark does not hold
+    |-- TableError                   a user's table, all its faults at once
+    |-- PluginError                  a plug-in file that cannot be used
+    |-- StoreError                   a study folder: locked, changed, damaged
+    |-- DataMissing                  exit code 3: a package or file is not there
+    |   `-- MissingExtra             an optional dependency (also an ImportError)
+    `-- UnsafePickle                 exit code 3: a data file asks for code to be run
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class WorkbenchError(Exception):
+    """Base of every error that the workbench raises on purpose."""
+
+    exit_code = 2
+
+
+class StudyError(WorkbenchError):
+    """A study that cannot be run as written; names the place."""
+
+
+class ParameterError(WorkbenchError, ValueError):
+    """A parameter of a plug-in has a wrong type or value."""
+
+
+class UnknownName(WorkbenchError, LookupError):  # noqa: N818
+    """A name that no plug-in has."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        self.args = (f"unknown {kind} {name!r}{did_you_mean(name, known)}{hint}",)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ArchitectureError(WorkbenchError, ValueError):
+    """A row, tuple or string that is no architecture of the space."""
+
+
+class SpaceTooLarge(WorkbenchError, OverflowError):  # noqa: N818
+    """The space has more members than a 64-bit integer counts, or than can be listed."""
+
+
+class NoGraph(WorkbenchError):  # noqa: N818
+    """The space's architectures have no graphs."""
+
+
+class BenchmarkError(WorkbenchError, ValueError):
+    """A query for an epoch, a replicate or a metric that the benchmark does not hold."""
+
+
+class TableError(WorkbenchError):
+    """Everything that is wrong with a user's table, with row numbers."""
+
+
+class PluginError(WorkbenchError):
+    """A plug-in file that does not hold what its name promises."""
+
+
+class StoreError(WorkbenchError):
+    """A study folder that is in use, holds another study, or is damaged."""
+
+
+class DataMissing(WorkbenchError):  # noqa: N818
+    """A package or file that holds data is not there."""
+
+    exit_code = 3
+
+
+class MissingExtra(DataMissing, ImportError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs an extra: pip install 'nas-workbench[{extra}]'")
+
+
+class UnsafePickle(WorkbenchError):  # noqa: N818
+    """A pickle that names something outside the list of what is allowed; nothing of it was run."""
+
+    exit_code = 3
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a clause naming the nearest known names, or all of them where none is near."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    if near:
+        return f"; did you mean {' or '.join(map(repr, near))}?"
+    return f"; known: {', '.join(known)}" if known else ""
