@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
@@ -29,15 +30,19 @@ class Strategy(ABC):
     -----
     ``ask`` may be called again before earlier trials were told; those are pending and count as
     evaluated. ``tell`` comes in any order, and also for trials that were never asked (warm start).
-    A failed trial has score None. ``PRESETS`` maps names to parameters from the literature.
+    A failed trial has score None. ``PRESETS`` maps names to parameters from the literature;
+    ``REPEATS`` says whether an architecture may be asked for again, so that a small space never
+    ends the search.
     """
 
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {}
+    REPEATS: ClassVar[bool] = True
 
     def __init__(self, space: Space, rng: np.random.Generator) -> None:
         self.space = space
         self.rng = rng
         self._next_id = 0
+        self._pending: dict[int, Arch] = {}
 
     @abstractmethod
     def ask(self) -> Trial | Task | None:
@@ -49,8 +54,26 @@ class Strategy(ABC):
 
     def _trial(self, arch: Arch) -> Trial:
         trial = Trial(self._next_id, arch)
+        self._pending[trial.id] = arch
         self._next_id += 1
         return trial
+
+    def _settle(self, trial: Trial | Task, observation: Observation) -> tuple[Arch, float | None]:
+        """Take a trial from the pending ones, if it is one; return architecture and finite score.
+
+        Raises
+        ------
+        TypeError
+            A task, which a strategy that settles trials never asked for.
+        """
+        if isinstance(trial, Task):
+            raise TypeError(
+                f"{type(self).__name__} asks for no tasks; it was told of {trial.name!r}"
+            )
+        if self._pending.get(trial.id) == trial.arch:
+            del self._pending[trial.id]
+        score = observation.score
+        return trial.arch, score if score is not None and math.isfinite(score) else None
 
 
 def check_integer(owner: object, name: str, value: object, low: int) -> int:
@@ -63,10 +86,11 @@ def check_integer(owner: object, name: str, value: object, low: int) -> int:
 def check_number(
     owner: object, name: str, value: object, low: float, high: float = float("inf")
 ) -> float:
-    """Return the value if it is a number in [low, high]; raise ParameterError otherwise."""
-    if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
-        if low <= value <= high:
-            return float(value)
+    """Return the value if it is a finite number in [low, high]; raise ParameterError otherwise."""
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        number = float(value)
+        if math.isfinite(number) and low <= number <= high:
+            return number
     raise parameter_error(owner, name, f"a number in [{low}, {high}]", value)
 
 
@@ -80,4 +104,6 @@ def check_choice(owner: object, name: str, value: object, choices: tuple[str, ..
 def parameter_error(owner: object, name: str, must_be: str, value: object) -> ParameterError:
     """Return the error for one parameter, in scikit-learn's form."""
     of = type(owner).__name__
-    return ParameterError(f"The {name!r} parameter of {of} must be {must_be}. Got {value!r} instead.")
+    return ParameterError(
+        f"The {name!r} parameter of {of} must be {must_be}. Got {value!r} instead."
+    )

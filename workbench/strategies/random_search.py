@@ -6,23 +6,28 @@ arXiv:1902.07638.
 
 from __future__ import annotations
 
+import numpy as np
+
+from workbench.spaces import Space
 from workbench.strategies._base import Strategy
-from workbench.types import Arch, Observation, Task, Trial
+from workbench.types import Observation, Task, Trial
+
+_BLOCK = 256
 
 
 class RandomSearch(Strategy):
     """Ask for uniform draws from the space; never ends, and may ask for the same again."""
 
-    _block: list[list[int]]
+    def __init__(self, space: Space, rng: np.random.Generator) -> None:
+        super().__init__(space, rng)
+        self._block: list[list[int]] = []
 
     def ask(self) -> Trial:
         """Return the next draw."""
-        return self._trial(self._draw())
+        if not self._block:
+            self._block = self.space.sample(_BLOCK, self.rng).tolist()
+        return self._trial(tuple(self._block.pop()))
 
     def tell(self, trial: Trial | Task, observation: Observation) -> None:
-        """Ignore the outcome: the draws do not depend on it."""
-
-    def _draw(self) -> Arch:
-        if not getattr(self, "_block", None):
-            self._block = self.space.sample(256, self.rng).tolist()
-        return tuple(self._block.pop())
+        """Forget the trial: the draws do not depend on the outcome."""
+        self._settle(trial, observation)
