@@ -1,0 +1,1 @@
+"""The comparison harness: study file in, stored runs out; knows strategies and tables by name."""

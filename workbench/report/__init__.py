@@ -1,0 +1,1 @@
+"""From stored runs to results.parquet, summary.json and report.html."""

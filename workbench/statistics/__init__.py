@@ -1,0 +1,1 @@
+"""Statistics of comparisons: intervals, tests, ranks, and the verdict that they support."""

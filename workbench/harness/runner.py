@@ -1,0 +1,198 @@
+"""One run: ask, evaluate, log, tell, on a simulated clock with asynchronous workers.
+
+A trial's result arrives when its recorded training time has passed; until then it is pending, and
+free workers ask for more. Where the benchmark knows no cost, every trial takes 1. A budget in
+seconds limits the clock: a trial that would end after it is never told. Every ask is a query,
+repeats and failures included.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from workbench import seeds
+from workbench.data._base import Benchmark
+from workbench.errors import PluginError
+from workbench.harness.plan import make_strategy, open_benchmark
+from workbench.harness.study import Budget, RunSpec
+from workbench.strategies import Strategy
+from workbench.types import Arch, Evaluation, Observation, Status, Trial
+
+
+class Record(NamedTuple):
+    """One trial of a run as it is stored, in the order of asks.
+
+    ``step_asked`` and ``step_told`` number all asks and tells of the run in their one order
+    (``step_told`` is None where the budget ended first); ``started`` and ``ended`` are seconds of
+    the simulated clock; ``replicate`` is the training seed that was read.
+    """
+
+    trial: int
+    arch: Arch
+    epochs: int
+    continues: int | None
+    replicate: int
+    status: str
+    score: float | None
+    cost: float | None
+    step_asked: int
+    step_told: int | None
+    started: float
+    ended: float
+
+
+class RunResult(NamedTuple):
+    """A finished run: its log, and what the benchmark knows of the architectures in it."""
+
+    number: int
+    records: list[Record]
+    truth: list[float | None]
+    test: list[float | None]
+    error: str | None
+    wall: float
+    cpu: float
+
+
+def execute(spec: RunSpec) -> RunResult:
+    """Run one spec from its seeds alone; a fault of the strategy is recorded, not raised."""
+    study = spec.study
+    entry = study.strategies[spec.strategy]
+    bench = open_benchmark(study.benchmarks[spec.benchmark])
+    wall, cpu = time.perf_counter(), time.process_time()
+    log = Log(bench, seeds.replicate_draw(study.seed, bench.name, spec.replicate), study.expose)
+    error = None
+    try:
+        key = (study.seed, bench.name, entry.label, spec.replicate, "strategy")
+        strategy = make_strategy(entry, bench.space, *key)
+        run(strategy, log, study.budget, study.workers)
+    except Exception as fault:  # a strategy may be anybody's code
+        error = describe_fault(fault)
+    truth, test = _known(bench, [r.arch for r in log.records])
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return RunResult(spec.number, log.records, truth, test, error, wall, cpu)
+
+
+def describe_fault(fault: BaseException) -> str:
+    """Return type, message and innermost place of an exception in one line."""
+    trace = fault.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = ""
+    if trace is not None:
+        where = f" ({trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno})"
+    return f"{type(fault).__name__}: {fault}{where}"
+
+
+class Log:
+    """Evaluates trials and keeps their records."""
+
+    def __init__(
+        self, bench: Benchmark, draw: Callable[[Arch, int], int], expose: Sequence[str] = ()
+    ) -> None:
+        self.bench = bench
+        self.records: list[Record] = []
+        self._draw = draw
+        self._expose = tuple(expose)
+        self._asked: dict[Arch, int] = {}
+        self._spent: dict[int, float] = {}
+        self._stored: dict[Arch, int | None] = {}
+        self._steps = 0
+
+    def evaluate(self, trial: Trial, now: float) -> tuple[float, Observation]:
+        """Evaluate a trial that starts now; return when it ends and what is then told."""
+        arch = trial.arch
+        bench = self.bench
+        times = self._asked.get(arch, 0)
+        self._asked[arch] = times + 1
+        epochs = bench.epochs[-1] if trial.epochs is None else trial.epochs
+        replicate = self._replicate(arch, times)
+        result = bench.query(arch, epochs, replicate)
+        cost, charged = self._cost(trial, result)
+        ended = now + charged
+        score: float | None = result.score
+        status = Status.OK
+        if score is None or not math.isfinite(score):
+            score, status = None, Status.FAILED
+        metrics = {name: result.metrics[name] for name in self._expose} if self._expose else {}
+        self.records.append(
+            Record(
+                trial.id, arch, epochs, trial.continues, replicate, status, score, cost,
+                self._steps, None, now, ended,
+            )
+        )  # fmt: skip
+        self._steps += 1
+        return ended, Observation(status, score, epochs, cost, result.curve, metrics)
+
+    def told(self, position: int) -> None:
+        """Note that the trial at a position was told now."""
+        self.records[position] = self.records[position]._replace(step_told=self._steps)
+        self._steps += 1
+
+    def _replicate(self, arch: Arch, times: int) -> int:
+        if arch not in self._stored:
+            row = np.array([arch], dtype=np.int64)
+            counts = self.bench.replicates(self.bench.space.check(row))
+            self._stored[arch] = None if counts is None else int(counts[0])
+        stored = self._stored[arch]
+        hashed = self._draw(arch, times)
+        return hashed if stored is None else hashed % stored
+
+    def _cost(self, trial: Trial, result: Evaluation) -> tuple[float | None, float]:
+        """Return the seconds of the new epochs, and what the clock is charged."""
+        if result.cost is None:
+            return None, 1.0
+        total = result.cost if math.isfinite(result.cost) else 0.0
+        before = 0.0 if trial.continues is None else self._spent[trial.continues]
+        self._spent[trial.id] = total
+        return total - before, total - before
+
+
+def run(strategy: Strategy, log: Log, budget: Budget, workers: int = 1) -> None:
+    """Drive a strategy until the budget ends, or until it has nothing to ask and none is pending.
+
+    Raises
+    ------
+    PluginError
+        The strategy asked for something that is not a Trial.
+    ArchitectureError
+        It asked for something that is no architecture of the space.
+    """
+    queries = math.inf if budget.queries is None else budget.queries
+    deadline = math.inf if budget.seconds is None else budget.seconds
+    pending: list[tuple[float, int, Trial, Observation]] = []
+    asked, now = 0, 0.0
+    while True:
+        while len(pending) < workers and asked < queries:
+            trial: Any = strategy.ask()
+            if trial is None:
+                break
+            if type(trial) is not Trial:
+                raise PluginError(f"ask() must return a Trial or None here; got {trial!r}")
+            ended, observation = log.evaluate(trial, now)
+            heapq.heappush(pending, (ended, asked, trial, observation))
+            asked += 1
+        if not pending or pending[0][0] > deadline:
+            return
+        now, position, trial, observation = heapq.heappop(pending)
+        log.told(position)
+        strategy.tell(trial, observation)
+
+
+def _known(bench: Benchmark, archs: list[Arch]) -> tuple[list[float | None], list[float | None]]:
+    """Return stored mean score and stored mean test metric of each, None where not known."""
+    if not archs:
+        return [], []
+    rows = np.array(archs, dtype=np.int16)
+    truth = bench.truth(rows)
+    test = np.full(len(rows), np.nan) if bench.test is None else bench.truth(rows, bench.test)
+    return _optional(truth), _optional(test)
+
+
+def _optional(values: Any) -> list[float | None]:
+    return [v if math.isfinite(v) else None for v in values.tolist()]

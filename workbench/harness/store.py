@@ -1,0 +1,247 @@
+"""One SQLite file a study folder: the frozen study, its provenance, its runs and their logs.
+
+A run is committed whole, in one transaction, when it ends; a killed study loses at most the runs
+in flight. Only the process that drives a study writes; it holds a lock that the operating system
+releases when it dies. Readers open the file read-only.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import platform
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from workbench.errors import StoreError
+from workbench.harness.plan import Plan
+from workbench.harness.provenance import provenance
+from workbench.harness.runner import RunResult
+from workbench.harness.study import Study
+
+FILE = "study.sqlite"
+_LOCK = "study.lock"
+_FORMAT = "1"
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE runs (
+    run INTEGER PRIMARY KEY, benchmark TEXT NOT NULL, strategy TEXT NOT NULL,
+    replicate INTEGER NOT NULL, error TEXT, wall REAL NOT NULL, cpu REAL NOT NULL,
+    host TEXT NOT NULL, UNIQUE (benchmark, strategy, replicate));
+CREATE TABLE trials (
+    run INTEGER NOT NULL REFERENCES runs, trial INTEGER NOT NULL, arch TEXT NOT NULL,
+    epochs INTEGER NOT NULL, continues INTEGER, replicate INTEGER NOT NULL, status TEXT NOT NULL,
+    score REAL, cost REAL, step_asked INTEGER NOT NULL, step_told INTEGER, started REAL NOT NULL,
+    ended REAL NOT NULL, truth REAL, test REAL, PRIMARY KEY (run, step_asked)) WITHOUT ROWID;
+"""
+
+
+class Store:
+    """A study folder opened for writing by the one process that drives it."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+        self.folder = folder
+        self._connection = connection
+
+    def finished(self) -> set[int]:
+        """Return the numbers of the runs that are stored."""
+        return {n for (n,) in self._connection.execute("SELECT run FROM runs")}
+
+    def forget_failed(self) -> None:
+        """Drop the runs that failed, so that they are tried again."""
+        with self._connection as db:
+            failed = "SELECT run FROM runs WHERE error IS NOT NULL"
+            db.execute(f"DELETE FROM trials WHERE run IN ({failed})")
+            db.execute("DELETE FROM runs WHERE error IS NOT NULL")
+
+    def add(self, study: Study, result: RunResult) -> None:
+        """Store one finished run, in one transaction."""
+        spec = study.spec(result.number)
+        run = (
+            result.number,
+            study.benchmarks[spec.benchmark].name,
+            study.strategies[spec.strategy].label,
+            spec.replicate,
+            result.error,
+            result.wall,
+            result.cpu,
+            platform.node(),
+        )
+        rows = (
+            (
+                result.number,
+                r.trial,
+                ",".join(map(str, r.arch)),
+                *r[2:],
+                truth,
+                test,
+            )
+            for r, truth, test in zip(result.records, result.truth, result.test, strict=True)
+        )
+        with self._connection as db:
+            db.execute(f"INSERT INTO runs VALUES ({','.join('?' * len(run))})", run)
+            db.executemany(f"INSERT INTO trials VALUES ({','.join('?' * 15)})", rows)
+
+
+@contextmanager
+def open_store(folder: Path, plan: Plan) -> Iterator[Store]:
+    """Open, or make, the store of a study for writing; closed and unlocked at the end.
+
+    Raises
+    ------
+    StoreError
+        Another process writes there, the folder holds another study, or the file is damaged.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        holder = _read_text(folder / f"{_LOCK}.holder") or "an unknown process"
+        raise StoreError(f"{folder} is being written by {holder}; wait for it or stop it") from None
+    try:
+        holder = f"process {os.getpid()} on {platform.node()}"
+        (folder / f"{_LOCK}.holder").write_text(holder, encoding="utf-8")
+        connection = _open_or_make(folder, plan)
+        try:
+            yield Store(folder, connection)
+        finally:
+            connection.close()
+    finally:
+        (folder / f"{_LOCK}.holder").unlink(missing_ok=True)
+        lock.release()
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """Return the frozen study, provenance and benchmark facts of a study folder.
+
+    Raises
+    ------
+    StoreError
+        The folder holds no study, or its file is damaged.
+    """
+    with _reader(folder) as db:
+        found = dict(db.execute("SELECT key, value FROM meta").fetchall())
+    return {key: json.loads(value) for key, value in found.items()}
+
+
+def read_runs(folder: Path) -> pd.DataFrame:
+    """Return one row a stored run: benchmark, strategy, replicate, error, wall, cpu, host."""
+    with _reader(folder) as db:
+        return pd.read_sql_query("SELECT * FROM runs ORDER BY run", db)
+
+
+def read_trials(folder: Path) -> pd.DataFrame:
+    """Return one row a stored trial with its run's names, in the order of run and ask."""
+    query = """
+        SELECT runs.benchmark, runs.strategy, runs.replicate AS run_replicate, trials.*
+        FROM trials JOIN runs USING (run) ORDER BY trials.run, trials.step_asked
+    """
+    with _reader(folder) as db:
+        return pd.read_sql_query(query, db)
+
+
+@contextmanager
+def _reader(folder: Path) -> Iterator[sqlite3.Connection]:
+    path = folder / FILE
+    if not path.is_file():
+        raise StoreError(f"{folder} holds no study ({FILE} is not there); `workbench run` makes it")
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        yield connection
+    except sqlite3.DatabaseError as error:
+        raise _damaged(path, error) from error
+    except pd.errors.DatabaseError as error:
+        raise _damaged(path, error) from error
+    finally:
+        connection.close()
+
+
+def _open_or_make(folder: Path, plan: Plan) -> sqlite3.Connection:
+    path = folder / FILE
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        made = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
+        if made is None:
+            with connection:
+                _make(connection, plan)
+        else:
+            _compare(connection, folder, plan)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise _damaged(path, error) from error
+    except StoreError:
+        connection.close()
+        raise
+    return connection
+
+
+def _make(connection: sqlite3.Connection, plan: Plan) -> None:
+    facts = {
+        b.name: {
+            "space": b.space.name,
+            "score": b.score,
+            "metric": b.metrics[b.score]._asdict(),
+            "test": None if b.test is None else b.metrics[b.test]._asdict(),
+            "has_cost": b.has_cost,
+            "optimum": b.optimum,
+            "random_mean": b.random_mean,
+        }
+        for b in plan.benchmarks
+    }
+    meta = {
+        "format": _FORMAT,
+        "study": json.loads(plan.study.canonical()),
+        "fingerprint": plan.fingerprint,
+        "benchmarks": facts,
+        "provenance": provenance(),
+    }
+    for statement in _SCHEMA.split(";"):
+        connection.execute(statement)
+    connection.executemany(
+        "INSERT INTO meta VALUES (?, ?)", [(k, json.dumps(v)) for k, v in meta.items()]
+    )
+
+
+def _compare(connection: sqlite3.Connection, folder: Path, plan: Plan) -> None:
+    meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+    if json.loads(meta["format"]) != _FORMAT:
+        raise StoreError(f"{folder} was written by another version of the workbench")
+    there = json.dumps(json.loads(meta["study"]), indent=1, sort_keys=True)
+    here = plan.study.canonical()
+    hashes = json.loads(meta["fingerprint"])
+    if there != here:
+        lines = difflib.unified_diff(
+            there.splitlines(), here.splitlines(), "stored", "asked for", lineterm="", n=1
+        )
+        difference = "\n".join(lines)
+        raise StoreError(
+            f"{folder} holds another study; choose another folder (--out).\n{difference}"
+        )
+    changed = [k for k, v in plan.fingerprint.items() if hashes.get(k) != v]
+    if changed:
+        raise StoreError(
+            f"{folder} was made with another content of {', '.join(changed)};"
+            " choose another folder (--out)"
+        )
+
+
+def _damaged(path: Path, error: Exception) -> StoreError:
+    return StoreError(f"{path} cannot be read ({error}); move it away and run the study again")
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""

@@ -1,0 +1,274 @@
+"""From a study folder to ``results.parquet``, ``summary.json`` and ``timing.json``.
+
+Incumbents are chosen on observed scores; what is reported of them is the stored mean (the truth),
+so that a lucky training seed is no success. Numbers here are in the metric's own unit, regret is
+the distance of the incumbent's truth from the best truth in the benchmark.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from workbench import seeds
+from workbench.harness.store import read_meta, read_runs, read_trials
+from workbench.spaces import Space
+from workbench.statistics.bootstrap import Interval, interval, iqm
+from workbench.types import Floats
+
+
+class Results(NamedTuple):
+    """A study folder as frames.
+
+    ``trials`` has one row a told trial in the order of tells, ``final`` one row a finished run;
+    ``meta`` is the frozen study with what is known of its benchmarks.
+    """
+
+    folder: Path
+    meta: dict[str, Any]
+    runs: pd.DataFrame
+    trials: pd.DataFrame
+    final: pd.DataFrame
+
+    @property
+    def benchmarks(self) -> list[str]:
+        """Names in the order of the study."""
+        return [b["name"] for b in self.meta["study"]["benchmarks"]]
+
+    @property
+    def strategies(self) -> list[str]:
+        """Labels in the order of the study."""
+        return [s["label"] for s in self.meta["study"]["strategies"]]
+
+    def scores(self, column: str) -> dict[str, dict[str, Floats]]:
+        """Return a column of ``final`` as ``[benchmark][strategy]`` arrays over finished runs."""
+        found: dict[str, dict[str, Floats]] = {}
+        for (bench, strategy), rows in self.final.groupby(["benchmark", "strategy"], sort=False):
+            values = rows[column].to_numpy(dtype=np.float64)
+            found.setdefault(bench, {})[strategy] = values[np.isfinite(values)]
+        return found
+
+
+def read_results(folder: Path) -> Results:
+    """Return what a study folder holds so far, incumbents, truth and regret worked out.
+
+    Raises
+    ------
+    StoreError
+        The folder holds no study.
+    """
+    meta, runs, trials = read_meta(folder), read_runs(folder), read_trials(folder)
+    told = trials[trials["step_told"].notna()].sort_values(["run", "step_told"], kind="stable")
+    told = _incumbents(told.reset_index(drop=True))
+    sign = told["benchmark"].map({b: _sign(f) for b, f in meta["benchmarks"].items()})
+    for column in ("score", "truth", "incumbent_score", "incumbent_truth"):
+        told[f"{column}_own"] = told[column] * sign
+    optimum = told["benchmark"].map(_facts(meta, "optimum"))
+    random_mean = told["benchmark"].map(_facts(meta, "random_mean"))
+    told["regret"] = optimum - told["incumbent_truth"]
+    told["normalised"] = (told["incumbent_truth"] - random_mean) / (optimum - random_mean)
+    whole = told[told["run"].isin(runs.loc[runs["error"].isna(), "run"])]
+    final = whole.groupby("run", sort=True).tail(1).reset_index(drop=True)
+    asked = trials.groupby("run").size()
+    failed = trials.loc[trials["status"] != "ok"].groupby("run").size()
+    final["queries_asked"] = final["run"].map(asked)
+    final["failed_trials"] = final["run"].map(failed).fillna(0).astype(int)
+    return Results(folder, meta, runs, told, final)
+
+
+def write_results(results: Results) -> list[Path]:
+    """Write ``results.parquet``, ``summary.json`` and ``timing.json`` into the study folder."""
+    folder = results.folder
+    paths = [folder / name for name in ("results.parquet", "summary.json", "timing.json")]
+    partial = folder / "results.parquet.partial"
+    table(results).to_parquet(partial, index=False)
+    os.replace(partial, paths[0])
+    write_text(paths[1], json.dumps(summary(results), indent=1, sort_keys=True) + "\n")
+    write_text(paths[2], json.dumps(timing(results), indent=1, sort_keys=True) + "\n")
+    return paths
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old or the new one, never a part."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def table(results: Results) -> pd.DataFrame:
+    """Return one row a told trial, in the metric's own unit, as ``results.parquet`` holds it."""
+    trials = results.trials
+    unique = trials[["benchmark", "arch"]].drop_duplicates()
+    names = {
+        (b, a): space_of(b, results.meta).format(tuple(map(int, a.split(","))))
+        for b, a in unique.itertuples(index=False)
+    }
+    return pd.DataFrame(
+        {
+            "benchmark": trials["benchmark"],
+            "strategy": trials["strategy"],
+            "replicate": trials["run_replicate"],
+            "query": trials["query"],
+            "seconds": trials["ended"],
+            "architecture": [
+                names[key]
+                for key in trials[["benchmark", "arch"]].itertuples(index=False, name=None)
+            ],
+            "epochs": trials["epochs"],
+            "training_seed": trials["replicate"],
+            "status": trials["status"],
+            "score": trials["score_own"],
+            "cost": trials["cost"],
+            "truth": trials["truth_own"],
+            "test": trials["test"],
+            "incumbent_score": trials["incumbent_score_own"],
+            "incumbent_truth": trials["incumbent_truth_own"],
+            "incumbent_test": trials["incumbent_test"],
+            "regret": trials["regret"],
+        }
+    )
+
+
+def summary(results: Results) -> dict[str, Any]:
+    """Return what ``summary.json`` holds: per benchmark and strategy, over its finished runs."""
+    study = results.meta["study"]
+    found: dict[str, Any] = {}
+    for bench in results.benchmarks:
+        facts = results.meta["benchmarks"][bench]
+        found[bench] = {
+            "metric": facts["metric"],
+            "test_metric": facts["test"],
+            "optimum": _own(facts, "optimum"),
+            "random_mean": _own(facts, "random_mean"),
+            "strategies": {
+                strategy: _summary_of(results, bench, strategy) for strategy in results.strategies
+            },
+        }
+    return {
+        "study": study["name"],
+        "seed": study["seed"],
+        "budget": study["budget"],
+        "replicates": study["replicates"],
+        "benchmarks": found,
+    }
+
+
+def timing(results: Results) -> dict[str, Any]:
+    """Return what ``timing.json`` holds: seconds and hosts, which differ from call to call."""
+    runs = results.runs
+    by = runs.groupby("strategy", sort=True)[["wall", "cpu"]]
+    return {
+        "hosts": sorted(runs["host"].unique()),
+        "runs": len(runs),
+        "cpu_seconds": float(runs["cpu"].sum()),
+        "seconds_per_run": {
+            s: {"wall": float(v["wall"]), "cpu": float(v["cpu"])}
+            for s, v in by.mean().to_dict("index").items()
+        },
+        "provenance": results.meta["provenance"],
+    }
+
+
+def _summary_of(results: Results, bench: str, strategy: str) -> dict[str, Any]:
+    final, runs = results.final, results.runs
+    rows = final[(final["benchmark"] == bench) & (final["strategy"] == strategy)]
+    mine = runs[(runs["benchmark"] == bench) & (runs["strategy"] == strategy)]
+    seed = results.meta["study"]["seed"]
+    described = {
+        name: _describe(rows[column], (seed, bench, strategy, name, "bootstrap"))
+        for name, column in (
+            ("score", "incumbent_truth_own"),
+            ("regret", "regret"),
+            ("normalised_score", "normalised"),
+            ("test", "incumbent_test"),
+        )
+    }
+    return described | {
+        "runs": len(rows),
+        "failed_runs": int(mine["error"].notna().sum()),
+        "failed_trials": int(rows["failed_trials"].sum()),
+        "queries": _mean(rows["queries_asked"]),
+        "seconds": _mean(rows["ended"])
+        if results.meta["benchmarks"][bench]["has_cost"]
+        else None,
+    }
+
+
+def _describe(column: pd.Series, key: tuple[str | int, ...]) -> dict[str, Any] | None:
+    """Return mean, standard deviation, IQM and its interval; None where nothing is known."""
+    values = column.to_numpy(dtype=np.float64)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return None
+    middle = interval(values, iqm, seeds.generator(*key))
+    return {
+        "mean": float(values.mean()),
+        "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
+        "iqm": middle.estimate,
+        "iqm_ci95": None if np.isnan(middle.low) else [middle.low, middle.high],
+    }
+
+
+def pooled(results: Results) -> dict[str, Interval]:
+    """Return the IQM of the normalised score over runs and benchmarks, with its interval.
+
+    Only benchmarks whose optimum is known count; where runs failed, the same number of runs is
+    taken from every benchmark, the first ones.
+    """
+    scores = results.scores("normalised")
+    found = {}
+    for strategy in results.strategies:
+        tasks = [s[strategy] for s in scores.values() if len(s.get(strategy, ()))]
+        if tasks:
+            fewest = min(map(len, tasks))
+            matrix = np.stack([t[:fewest] for t in tasks], axis=1)
+            key = (results.meta["study"]["seed"], "pooled", strategy, "bootstrap")
+            found[strategy] = interval(matrix, iqm, seeds.generator(*key))
+    return found
+
+
+def space_of(bench: str, meta: Mapping[str, Any]) -> Space:
+    """Return the space whose strings a benchmark's architectures have."""
+    from workbench.spaces import space
+
+    return space(meta["benchmarks"][bench]["space"].partition("[")[0])
+
+
+def _incumbents(told: pd.DataFrame) -> pd.DataFrame:
+    """Add the query number and, at each tell, score, truth and test of the best observed so far."""
+    by = told.groupby("run", sort=False)
+    told["query"] = by.cumcount() + 1
+    observed = told["score"].fillna(-np.inf)
+    best = observed.groupby(told["run"], sort=False).cummax()
+    before = best.groupby(told["run"], sort=False).shift(fill_value=-np.inf)
+    new = best > before
+    for column in ("score", "truth", "test"):
+        held = told[column].where(new)
+        # A new incumbent whose truth is unknown must not inherit that of the one before.
+        place = pd.Series(np.where(new, told.index, np.nan), index=told.index)
+        place = place.groupby(told["run"], sort=False).ffill()
+        found = held.to_numpy(dtype=np.float64)[place.fillna(0).astype(int)]
+        told[f"incumbent_{column}"] = np.where(place.isna(), np.nan, found)
+    return told
+
+
+def _sign(facts: Mapping[str, Any]) -> float:
+    return -1.0 if facts["metric"]["direction"] == "min" else 1.0
+
+
+def _facts(meta: Mapping[str, Any], key: str) -> dict[str, float]:
+    return {b: np.nan if f[key] is None else f[key] for b, f in meta["benchmarks"].items()}
+
+
+def _own(facts: Mapping[str, Any], key: str) -> float | None:
+    return None if facts[key] is None else _sign(facts) * facts[key]
+
+
+def _mean(column: pd.Series) -> float | None:
+    return float(column.mean()) if len(column) else None

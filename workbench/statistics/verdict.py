@@ -1,0 +1,119 @@
+"""The verdict in words: which strategy won, by how much, which differences are real and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from workbench.statistics.bootstrap import Interval
+from workbench.statistics.comparison import Comparison
+
+_FEW = 10
+_ENOUGH = 30
+
+
+class Tally(NamedTuple):
+    """On how many tasks one strategy is really better, really worse, or neither."""
+
+    better: int
+    worse: int
+    open: int
+
+
+def tally(comparisons: Sequence[Comparison], first: str, second: str) -> Tally:
+    """Return how ``first`` fares against ``second`` over all tasks."""
+    better = worse = even = 0
+    for c in comparisons:
+        if {c.first, c.second} == {first, second}:
+            ahead = (c.probability > 0.5) == (c.first == first)
+            better += c.real and ahead
+            worse += c.real and not ahead
+            even += not c.real
+    return Tally(better, worse, even)
+
+
+def verdict(
+    pooled: Mapping[str, Interval],
+    comparisons: Sequence[Comparison],
+    runs: int,
+    budget: str,
+) -> list[str]:
+    """Return the verdict as sentences, most important first.
+
+    Parameters
+    ----------
+    pooled : mapping of strategy to Interval
+        Interquartile mean of the normalised score over all runs and tasks.
+    comparisons : sequence of Comparison
+        Every pair on every task.
+    runs : int
+        Runs of each strategy on each task.
+    budget : str
+        Such as ``100 queries``.
+    """
+    order = sorted(pooled, key=lambda s: -pooled[s].estimate)
+    tasks = len({c.task for c in comparisons})
+    best, rest = order[0], order[1:]
+    said = [
+        f"After {budget}, {best} has found the best architectures on average: normalised score"
+        f" {_interval(pooled[best])}, where 1 is the best architecture of the benchmark and 0 the"
+        " mean random one."
+    ]
+    if not rest:
+        return said
+    said += _against(best, rest, comparisons, tasks)
+    said += _last(order, comparisons, tasks)
+    said.append(
+        f"A difference counts as real where a two-sided Mann-Whitney U test on the final true"
+        f" scores of {runs} runs each stays below 5 % after Holm's correction for all"
+        f" {len(comparisons)} comparisons. It is a rank test because scores near the optimum pile"
+        " up and are far from normal; intervals are 95 % stratified bootstrap intervals of the"
+        " interquartile mean."
+    )
+    if runs < _FEW:
+        said.append(f"Only {runs} runs each: too few to trust the intervals or to miss little.")
+    elif runs < _ENOUGH:
+        said.append(f"With {runs} runs each, the intervals are somewhat too narrow.")
+    return said
+
+
+def _against(
+    best: str, rest: Sequence[str], comparisons: Sequence[Comparison], tasks: int
+) -> list[str]:
+    groups: dict[Tally, list[str]] = {}
+    for other in rest:
+        groups.setdefault(tally(comparisons, best, other), []).append(other)
+    said = []
+    for count, others in groups.items():
+        names = _and(others)
+        if count.better and not count.worse:
+            where = "every benchmark" if count.better == tasks else f"{count.better} of {tasks}"
+            rest_of = "" if count.better == tasks else " benchmarks, and on none worse"
+            said.append(f"It is really better than {names} on {where}{rest_of}.")
+        elif count.worse:
+            said.append(
+                f"Against {names} it is really better on {count.better} and really worse on"
+                f" {count.worse} of {tasks} benchmarks."
+            )
+        else:
+            said.append(f"It cannot be told apart from {names} on any benchmark.")
+    return said
+
+
+def _last(order: Sequence[str], comparisons: Sequence[Comparison], tasks: int) -> list[str]:
+    """Say which strategies do no better than random search, where that is in the study."""
+    if "random_search" not in order or len(order) < 3:
+        return []
+    others = [s for s in order if s != "random_search"]
+    no_better = [s for s in others if not tally(comparisons, s, "random_search").better]
+    if not no_better:
+        return [f"Every other strategy really beats random search on at least one of {tasks}."]
+    return [f"No benchmark shows {_and(no_better)} to be really better than random search."]
+
+
+def _interval(value: Interval) -> str:
+    return f"{value.estimate:.3f} [{value.low:.3f}, {value.high:.3f}]"
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
