@@ -1,0 +1,78 @@
+"""What the operations of a space are, read off their names: weights for sums along paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.encodings._wirings import CUT, IDENTITY
+
+Rows = NDArray[np.float32]
+_ALL_SETS_UP_TO = 5
+
+
+class Operations(NamedTuple):
+    """Tables by operation; each has one more column, of zeros, for index -1: no operation.
+
+    ``passing`` names the operations that pass something on. ``cut``, ``pooling`` and ``kernel``
+    are ``(o + 1,)``; ``singles`` ``(passing, o + 1)``, ``sets`` and ``weights`` ``(k, o + 1)``.
+    """
+
+    passing: tuple[str, ...]
+    cut: Rows
+    pooling: Rows
+    kernel: Rows
+    singles: Rows
+    set_names: tuple[str, ...]
+    sets: Rows
+    weight_names: tuple[str, ...]
+    weights: Rows
+
+
+@cache
+def operations_of(names: tuple[str, ...]) -> Operations:
+    """Return the tables for the names of a space's operations."""
+    passing = tuple(name for name in names if name not in CUT)
+    pools = {name for name in passing if "pool" in name}
+    weighted = {name for name in passing if name not in IDENTITY | pools}
+    kernel = {name: _width(name) for name in weighted}
+    sets = _sets(passing)
+    singles = {name: {name} for name in passing if name not in pools}
+    groups = {**singles, "weighted": weighted, "pooling": pools, "length": set(passing)}
+    groups = {name: group for name, group in groups.items() if group}
+    indicators = [_table(names, dict.fromkeys(group, 1)) for group in groups.values()]
+    return Operations(
+        passing,
+        cut=_table(names, dict.fromkeys(CUT & {*names}, 1)),
+        pooling=_table(names, dict.fromkeys(pools, 1)),
+        kernel=_table(names, kernel),
+        singles=np.stack([_table(names, {name: 1}) for name in passing]),
+        set_names=tuple("+".join(group) for group in sets),
+        sets=np.stack([_table(names, dict.fromkeys(group, 1)) for group in sets]),
+        weight_names=(*groups, "kernel"),
+        weights=np.stack([*indicators, _table(names, kernel)]),
+    )
+
+
+def _sets(passing: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Return the sets of operations that paths are counted within."""
+    sizes: Iterable[int] = range(1, len(passing) + 1)
+    if len(passing) > _ALL_SETS_UP_TO:
+        sizes = (1, len(passing) - 1, len(passing))
+    return [group for size in sizes for group in combinations(passing, size)]
+
+
+def _width(name: str) -> int:
+    """Return the kernel width in a name such as ``nor_conv_3x3``; 1 where it gives none."""
+    found = re.search(r"(\d+)x\1", name)
+    return int(found.group(1)) if found else 1
+
+
+def _table(names: tuple[str, ...], values: dict[str, int]) -> Rows:
+    return np.array([*(values.get(name, 0) for name in names), 0], dtype=np.float32)

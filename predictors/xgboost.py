@@ -1,0 +1,71 @@
+"""Gradient-boosted trees, by XGBoost.
+
+Chen and Guestrin, "XGBoost: A Scalable Tree Boosting System", 2016, arXiv:1603.02754.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xgboost
+from numpy.random import RandomState
+
+from workbench.predictors._base import Predictor
+from workbench.types import Floats
+
+
+class XGBoost(Predictor):
+    """Boosted trees on one thread, for tens to thousands of rows.
+
+    Parameters
+    ----------
+    n_estimators : int, default 300
+        Number of trees.
+    max_depth : int, default 4
+        Of a tree.
+    learning_rate : float in (0, 1], default .05
+        Shrinkage of each tree.
+    subsample, colsample_bytree : float in (0, 1], default .9 and .3
+        Part of the rows and of the features that each tree sees.
+    random_state : int, RandomState or None
+        Seed.
+    """
+
+    def __init__(
+        self,
+        n_estimators: int = 300,
+        max_depth: int = 4,
+        learning_rate: float = 0.05,
+        subsample: float = 0.9,
+        colsample_bytree: float = 0.3,
+        random_state: int | RandomState | None = None,
+    ) -> None:
+        self.n_estimators = n_estimators
+        self.max_depth = max_depth
+        self.learning_rate = learning_rate
+        self.subsample = subsample
+        self.colsample_bytree = colsample_bytree
+        self.random_state = random_state
+
+    def _fit(self, X: Floats, y: Floats) -> None:
+        for name in ("n_estimators", "max_depth"):
+            value = getattr(self, name)
+            self._check(name, isinstance(value, int) and value >= 1, "an integer >= 1")
+        for name in ("learning_rate", "subsample", "colsample_bytree"):
+            value = getattr(self, name)
+            good = isinstance(value, (int, float)) and 0 < value <= 1
+            self._check(name, good, "a number in (0, 1]")
+        parameters = {
+            "max_depth": self.max_depth,
+            "eta": self.learning_rate,
+            "subsample": self.subsample,
+            "colsample_bytree": self.colsample_bytree,
+            "base_score": 0.0,
+            "tree_method": "hist",
+            "nthread": 1,
+            "seed": self._seed(),
+        }
+        labelled = xgboost.DMatrix(X, y, nthread=1)
+        self.booster_ = xgboost.train(parameters, labelled, self.n_estimators)
+
+    def _predict(self, X: Floats) -> Floats:
+        return np.asarray(self.booster_.inplace_predict(X), dtype=np.float64)
