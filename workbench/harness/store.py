@@ -28,6 +28,7 @@ from workbench.harness.study import Study
 
 FILE = "study.sqlite"
 _LOCK = "study.lock"
+_HOLDER = "study.lock.holder"
 _FORMAT = "1"
 
 _SCHEMA = """
@@ -105,18 +106,18 @@ def open_store(folder: Path, plan: Plan) -> Iterator[Store]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        holder = _read_text(folder / f"{_LOCK}.holder") or "an unknown process"
+        holder = _read_text(folder / _HOLDER) or "an unknown process"
         raise StoreError(f"{folder} is being written by {holder}; wait for it or stop it") from None
     try:
         holder = f"process {os.getpid()} on {platform.node()}"
-        (folder / f"{_LOCK}.holder").write_text(holder, encoding="utf-8")
+        (folder / _HOLDER).write_text(holder, encoding="utf-8")
         connection = _open_or_make(folder, plan)
         try:
             yield Store(folder, connection)
         finally:
             connection.close()
     finally:
-        (folder / f"{_LOCK}.holder").unlink(missing_ok=True)
+        (folder / _HOLDER).unlink(missing_ok=True)
         lock.release()
 
 
@@ -147,6 +148,34 @@ def read_trials(folder: Path) -> pd.DataFrame:
     """
     with _reader(folder) as db:
         return pd.read_sql_query(query, db)
+
+
+def progress_of(folder: Path) -> dict[str, Any]:
+    """Return how far a study is: runs in all, finished, failed, and who is writing."""
+    study = Study.model_validate(read_meta(folder)["study"])
+    errors = read_runs(folder)["error"].dropna()
+    return {
+        "study": study.name,
+        "runs": study.runs,
+        "finished": len(read_runs(folder)) - len(errors),
+        "failed": len(errors),
+        "errors": {str(e): int(n) for e, n in errors.value_counts().items()},
+        "writer": _writer(folder),
+    }
+
+
+def _writer(folder: Path) -> str | None:
+    """Return who says to be writing a folder, None where nobody does or that process is gone."""
+    holder = _read_text(folder / _HOLDER)
+    process, _, host = holder.removeprefix("process ").partition(" on ")
+    if host == platform.node() and process.isdigit():
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            return None
+        except PermissionError:
+            pass
+    return holder or None
 
 
 @contextmanager
@@ -217,7 +246,7 @@ def _compare(connection: sqlite3.Connection, folder: Path, plan: Plan) -> None:
     meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
     if json.loads(meta["format"]) != _FORMAT:
         raise StoreError(f"{folder} was written by another version of the workbench")
-    there = json.dumps(json.loads(meta["study"]), indent=1, sort_keys=True)
+    there = Study.model_validate_json(meta["study"]).canonical()
     here = plan.study.canonical()
     hashes = json.loads(meta["fingerprint"])
     if there != here:

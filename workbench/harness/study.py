@@ -61,7 +61,8 @@ class BenchmarkEntry(_Section):
         own = {"space", "architecture", "direction", "test", "cost", "metrics", "columns"}
         own |= {"allow_missing"}
         if self.table is None:
-            wrong = sorted(own & self.model_fields_set)
+            fields = type(self).model_fields
+            wrong = sorted(k for k in own if getattr(self, k) != fields[k].default)
             if wrong:
                 raise ValueError(f"{', '.join(wrong)} belong to a table of your own: add table=")
         elif self.space is None or self.columns is None:
@@ -130,8 +131,11 @@ class Study(_Section):
 
     def canonical(self) -> str:
         """Return the study as canonical JSON, one key a line; equal studies give equal text."""
-        data = self.model_dump(mode="json", exclude_defaults=False)
-        return json.dumps(data, indent=1, sort_keys=True)
+        return json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True)
+
+    def compact(self) -> str:
+        """Return the study as JSON without what is at its default; ``load_study`` reads it."""
+        return json.dumps(self.model_dump(mode="json", exclude_defaults=True), indent=1)
 
     @property
     def runs(self) -> int:
@@ -156,7 +160,7 @@ class RunSpec(NamedTuple):
 
 
 def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
-    """Return the study of a TOML file, with ``key=value`` overrides applied, fully checked.
+    """Return the study of a TOML (or JSON) file, with ``key=value`` overrides applied, checked.
 
     Relative paths inside the file (own tables, plug-in files) are relative to its folder.
 
@@ -166,8 +170,11 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         The file cannot be read, or anything in it is unknown, of a wrong type or of a wrong value.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        read = json.loads if path.suffix == ".json" else tomllib.loads
+        data = read(path.read_text(encoding="utf-8"))
+        if not isinstance(data, dict):
+            raise ValueError("not a study: a mapping is wanted")
+    except (OSError, ValueError) as error:  # every reader's own error is a ValueError
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise StudyError(f"{path}: {reason}") from None
     for override in overrides:

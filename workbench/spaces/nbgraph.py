@@ -62,7 +62,9 @@ class NBGraph(Space):
             return self._valid_or_raise(tuple(map(int, text.strip().zfill(5))), text)
         words = re.findall(r"\w+", text)
         links, names = words[:4], words[4:]
-        if len(names) != 4 or not all(w in "01234" for w in links) or {*names} - {*OPERATIONS}:
+        spelled = re.fullmatch(r"""[\w\s,'"\[\]]+""", text)
+        known = all(w in "01234" for w in links) and not {*names} - {*OPERATIONS}
+        if not spelled or len(names) != 4 or not known:
             raise self._unparsable(text)
         arch = _ordered(tuple(map(int, links)), tuple(OPERATIONS.index(n) for n in names))
         if arch is None:

@@ -1,0 +1,289 @@
+"""The command line: results on standard output, progress and errors on standard error.
+
+Exit codes: 0 fine, 1 some runs failed or a check did not hold, 2 a bad study or usage, 3 data
+missing, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from workbench.errors import StudyError, UnknownName, WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.harness.drive import Progress
+    from workbench.harness.plan import Plan
+
+app = typer.Typer(
+    name="workbench",
+    help="Compare neural architecture search strategies on real benchmark tables.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes (default: all cores).")]
+Out = Annotated[Path | None, typer.Option(help="Folder of the study (default: its name).")]
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def main() -> None:
+    """Run the command line; turn the workbench's own errors into messages and exit codes."""
+    try:
+        app()
+    except WorkbenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+@app.command()
+def demo(out: Out = None, workers: Workers = _CORES) -> None:
+    """Compare six strategies on five benchmarks, under 90 seconds on two cores."""
+    from workbench.harness.study import load_study
+
+    with _package_file("demo.toml") as path:
+        study = load_study(path)
+    _run(study, "demo", out, workers, f"workbench demo{f' --out {out}' if out else ''}", False)
+
+
+@app.command()
+def new(
+    path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("study.toml"),
+) -> None:
+    """Write a commented study file to start from."""
+    if path.exists():
+        raise StudyError(f"{path} is there already; choose another name")
+    name = path.stem if path.stem[:1].isalnum() else "study"
+    text = files("workbench.harness").joinpath("template.toml").read_text(encoding="utf-8")
+    path.write_text(text.replace("{name}", name), encoding="utf-8")
+    print(path)
+
+
+@app.command()
+def run(
+    study: Annotated[Path, typer.Argument(help="A study file (TOML or JSON).")],
+    out: Out = None,
+    workers: Workers = _CORES,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Override: budget.queries=50")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a study, or go on with it, and write its results and report."""
+    from workbench.harness.study import load_study
+
+    loaded = load_study(study, set_ or [])
+    again = " ".join(["workbench", *sys.argv[1:]])
+    _run(loaded, str(study), out, workers, again, as_json)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A study folder.")],
+    as_json: Json = False,
+) -> None:
+    """Write results and report of what a study folder holds so far."""
+    _report(folder, as_json)
+
+
+@app.command()
+def status(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A study folder.")],
+    as_json: Json = False,
+) -> None:
+    """Say how far a study is."""
+    from workbench.harness.store import progress_of
+
+    found = progress_of(folder)
+    if as_json:
+        _print_json(found)
+        return
+    writer = f"; being written by {found['writer']}" if found["writer"] else ""
+    print(
+        f"{found['study']}: {found['finished']} of {found['runs']} runs finished,"
+        f" {found['failed']} failed{writer}"
+    )
+    for error, count in found["errors"].items():
+        print(f"  {count} x {error}")
+
+
+@app.command("list")
+def list_(
+    family: Annotated[
+        str, typer.Argument(help="spaces, encodings, predictors, strategies or benchmarks")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """List what there is, also what an extra would bring."""
+    from workbench import listing
+
+    families = [family] if family else list(listing.FAMILIES)
+    for name in families:
+        if name not in listing.FAMILIES:
+            raise UnknownName("kind of thing", name, listing.FAMILIES)
+    rows = {name: listing.rows(name) for name in families}
+    if as_json:
+        _print_json({f: [r._asdict() for r in found] for f, found in rows.items()})
+    else:
+        print(listing.text(rows))
+
+
+@app.command()
+def query(
+    name: Annotated[str, typer.Argument(metavar="BENCHMARK", help="Such as nb201/cifar10.")],
+    architecture: Annotated[str, typer.Argument(help="The field's official string.")],
+    as_json: Json = False,
+) -> None:
+    """Show all that a benchmark knows of one architecture."""
+    from workbench import listing
+
+    found = listing.query(name, architecture)
+    if as_json:
+        _print_json(found)
+    else:
+        print(listing.query_text(found))
+
+
+@app.command()
+def check(
+    module: Annotated[str, typer.Argument(help="A plug-in file (x.py), or a plug-in's name.")],
+    as_json: Json = False,
+) -> None:
+    """Run the contract suite on a plug-in."""
+    from workbench.testing.run import check_plugin
+
+    failed = 0
+    outcomes = []
+    for name, fault in check_plugin(module):
+        failed += fault is not None
+        outcomes.append({"check": name, "fault": fault})
+        if not as_json:
+            print(f"{'FAIL' if fault else 'ok  '} {name}{f': {fault}' if fault else ''}")
+    if as_json:
+        _print_json(outcomes)
+    else:
+        print(f"{len(outcomes) - failed} of {len(outcomes)} checks hold")
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def rank(
+    table: Annotated[Path, typer.Argument(help="CSV or Parquet of your results so far.")],
+    space: Annotated[str, typer.Option(help="What the architectures are.")],
+    score: Annotated[str, typer.Option(help="Column of the score.")] = "score",
+    architecture: Annotated[
+        str | None, typer.Option(help="Column of strings; none: a column a decision.")
+    ] = None,
+    direction: Annotated[str, typer.Option(help="max or min: which scores are good.")] = "max",
+    predictor: Annotated[str, typer.Option(help="`workbench list predictors`")] = "extra_trees",
+    encoding: Annotated[str, typer.Option(help="`workbench list encodings`")] = "",
+    top: Annotated[int, typer.Option(min=1, help="How many to print.")] = 50,
+    seed: Annotated[int, typer.Option(min=0, help="Of predictor and sample.")] = 0,
+) -> None:
+    """Fit a predictor on your results so far and rank what you have not tried (CSV out)."""
+    from workbench.harness.rank import Question, rank_untried
+
+    ranking = rank_untried(
+        Question(table, space, score, architecture, direction, predictor, encoding, seed)
+    )
+    print(ranking.summary, file=sys.stderr)
+    ranking.frame.head(top).to_csv(sys.stdout, index=False)
+
+
+def _run(
+    study: Any, source: str, out: Path | None, workers: int, again: str, as_json: bool
+) -> None:
+    from workbench.harness.drive import run_plan
+    from workbench.harness.plan import prepare
+
+    folder = out or Path(study.name)
+    plan: Plan = prepare(study, source)
+    try:
+        with _progress(study.name) as progress:
+            outcome = run_plan(plan, folder, workers, progress)
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; finished runs are kept. Go on with: {again}", file=sys.stderr)
+        raise typer.Exit(130) from None
+    _report(folder, as_json)
+    if outcome.failed:
+        print(f"error: {outcome.failed} runs failed; `workbench status {folder}`", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _report(folder: Path, as_json: bool) -> None:
+    from workbench.report.page import verdict_of, write_report
+    from workbench.report.results import read_results, summary, write_results
+
+    results = read_results(folder)
+    write_results(results)
+    path = write_report(results)
+    if as_json:
+        _print_json(summary(results) | {"report": str(path)})
+        return
+    print("\n".join([*verdict_of(results), "", str(path.resolve())]))
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Progress]:
+    """Show a bar with remaining time on a terminal, a line every ten seconds elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(
+        *(TextColumn(c) if isinstance(c, str) else c for c in columns),
+        console=console,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task(title, total=None)
+        plain = _plain_progress(title, console)
+
+        def show(done: int, total: int, failed: int) -> None:
+            words = f"{title}: {failed} failed" if failed else title
+            bar.update(task, completed=done, total=total, description=words)
+            if not console.is_terminal:
+                plain(done, total, failed)
+
+        yield show
+
+
+def _plain_progress(title: str, console: Any) -> Progress:
+    import time
+
+    started = last = time.monotonic()
+    first: int | None = None
+
+    def show(done: int, total: int, failed: int) -> None:
+        nonlocal last, first
+        now = time.monotonic()
+        first = done if first is None else first
+        if now - last >= 10 and done > first:
+            last = now
+            left = (now - started) / (done - first) * (total - done)
+            words = f", {failed} failed" if failed else ""
+            console.print(f"{title}: {done} of {total} runs{words}, {left:.0f} s left")
+
+    return show
+
+
+@contextmanager
+def _package_file(name: str) -> Iterator[Path]:
+    from importlib.resources import as_file
+
+    with as_file(files("workbench.harness").joinpath(name)) as path:
+        yield path
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=1, default=str))

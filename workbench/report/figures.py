@@ -1,0 +1,189 @@
+"""The figures of a comparison of strategies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from workbench import seeds
+from workbench.report.results import Results
+from workbench.report.style import Look, figure, looks
+from workbench.statistics.bootstrap import Interval, mean_bands
+from workbench.statistics.comparison import mean_ranks
+from workbench.types import Floats
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_POINTS = 200
+_COLUMNS = 3
+
+
+def anytime(results: Results, axis: str) -> Figure | None:
+    """Return mean regret against queries or simulated seconds, one panel a benchmark.
+
+    ``axis`` is ``query`` or ``ended``. Bands are 95 % bootstrap intervals of the mean over runs.
+    None where no benchmark has what it takes.
+    """
+    facts = results.meta["benchmarks"]
+    shown = [
+        b
+        for b in results.benchmarks
+        if facts[b]["optimum"] is not None and (axis == "query" or facts[b]["has_cost"])
+    ]
+    if not shown:
+        return None
+    rows = -(-(len(shown) + 1) // _COLUMNS)
+    fig = figure(9.6, 2.7 * rows)
+    style = looks(results.strategies)
+    axes = [fig.add_subplot(rows, _COLUMNS, i + 1) for i in range(len(shown))]
+    for ax, bench in zip(axes, shown, strict=True):
+        _panel(ax, results, bench, axis, style)
+    legend = fig.add_subplot(rows, _COLUMNS, len(shown) + 1)
+    legend.axis("off")
+    handles, labels = axes[0].get_legend_handles_labels()
+    legend.legend(handles, labels, loc="center left", fontsize=9)
+    return fig
+
+
+def ranking(results: Results, pooled: Mapping[str, Interval]) -> Figure:
+    """Return normalised scores over all benchmarks beside the ranks on each of them."""
+    order = sorted(pooled, key=lambda s: -pooled[s].estimate)
+    style = looks(results.strategies)
+    scores = results.scores("normalised")
+    shown = [b for b in results.benchmarks if all(len(scores.get(b, {}).get(s, ())) for s in order)]
+    fig = figure(9.6, 0.38 * len(order) + 1.5)
+    grid = fig.add_gridspec(1, 2, width_ratios=[1.1, 1])
+    _dots(fig.add_subplot(grid[0]), order, pooled, style)
+    if shown:
+        means = np.array([[scores[b][s].mean() for b in shown] for s in order])
+        _rank_map(fig.add_subplot(grid[1]), order, shown, means)
+    return fig
+
+
+def generalisation(results: Results) -> Figure | None:
+    """Return validation truth against test of the final incumbents; None without a test split."""
+    shown = [b for b in results.benchmarks if results.meta["benchmarks"][b]["test"]]
+    if not shown or results.final["incumbent_test"].isna().all():
+        return None
+    rows = -(-len(shown) // _COLUMNS)
+    fig = figure(9.6, 2.9 * rows)
+    style = looks(results.strategies)
+    for i, bench in enumerate(shown):
+        ax = fig.add_subplot(rows, _COLUMNS, i + 1)
+        final = results.final[results.final["benchmark"] == bench]
+        for strategy, look in style.items():
+            mine = final[final["strategy"] == strategy]
+            x, y = mine["incumbent_truth_own"], mine["incumbent_test"]
+            ax.plot(x, y, look.marker, color=look.colour, ms=4, alpha=0.55, label=strategy, mew=0)
+        facts = results.meta["benchmarks"][bench]
+        ax.set(title=bench, xlabel=_axis(facts["metric"]), ylabel=_axis(facts["test"]))
+        if i == 0:
+            handles, labels = ax.get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8.5)
+    return fig
+
+
+def curves(results: Results, bench: str, strategy: str, axis: str) -> tuple[Floats, Floats]:
+    """Return a grid, ``(t,)``, and the incumbents' regret on it, ``(runs, t)``.
+
+    The grid starts where every run has an incumbent; a run that ended early keeps its last one.
+    """
+    trials = results.trials
+    mine = trials[(trials["benchmark"] == bench) & (trials["strategy"] == strategy)]
+    mine = mine[mine["run"].isin(results.final["run"]) & mine["regret"].notna()]
+    runs = [(r[axis].to_numpy(), r["regret"].to_numpy()) for _, r in mine.groupby("run")]
+    if not runs:
+        return np.empty(0), np.empty((0, 0))
+    start, end = max(x[0] for x, _ in runs), max(x[-1] for x, _ in runs)
+    if axis == "query":
+        grid = np.arange(start, end + 1)
+    else:
+        grid = np.geomspace(max(start, 1e-9), max(end, 1e-9), _POINTS)
+    # searchsorted must not miss a start or end by a rounding of geomspace
+    held = [y[np.maximum(np.searchsorted(x, grid * (1 + 1e-12), "right") - 1, 0)] for x, y in runs]
+    return grid.astype(np.float64), np.array(held)
+
+
+def _panel(
+    ax: Axes, results: Results, bench: str, axis: str, style: Mapping[str, Look]
+) -> None:
+    facts = results.meta["benchmarks"][bench]
+    reference = facts["optimum"] - facts["random_mean"]
+    lowest = reference
+    for strategy, look in style.items():
+        grid, regrets = curves(results, bench, strategy, axis)
+        if not len(grid):
+            continue
+        rng = seeds.generator(results.meta["study"]["seed"], bench, strategy, axis, "bands")
+        low, middle, high = mean_bands(regrets, rng)
+        floor = middle[middle > 0].min(initial=reference)
+        lowest = min(lowest, floor)
+        ax.fill_between(
+            grid, np.maximum(low, floor / 3), high, color=look.colour, alpha=0.16, lw=0
+        )
+        every = max(1, len(grid) // 6)
+        ax.plot(
+            grid, middle, color=look.colour, label=strategy,
+            marker=look.marker, markevery=(every // 2, every), ms=4,
+        )  # fmt: skip
+    ax.axhline(reference, ls=":", lw=1, color="#888888", label="mean random architecture")
+    ax.set_yscale("log")
+    ax.set_ylim(lowest / 1.5, reference * 1.3)
+    _plain_ticks(ax)
+    unit = facts["metric"]["unit"]
+    ax.set(title=bench, ylabel=f"regret ({unit})" if unit else "regret")
+    if axis == "query":
+        ax.set_xlabel("queries")
+    else:
+        ax.set_xscale("log")
+        ax.set_xlabel("simulated seconds")
+
+
+def _plain_ticks(ax: Axes) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _dots(
+    ax: Axes, order: list[str], pooled: Mapping[str, Interval], style: Mapping[str, Look]
+) -> None:
+    for i, strategy in enumerate(order):
+        value, look = pooled[strategy], style[strategy]
+        ax.plot([value.low, value.high], [i, i], color=look.colour, lw=2.2)
+        ax.plot(value.estimate, i, look.marker, color=look.colour, ms=7)
+        ax.annotate(
+            f"{value.estimate:.3f}", (value.estimate, i), xytext=(0, 6),
+            textcoords="offset points", ha="center", fontsize=8,
+        )  # fmt: skip
+    ax.set_yticks(range(len(order)), order)
+    ax.set_ylim(len(order) - 0.5, -0.7)
+    ax.set_xlabel("normalised score (IQM, 95 % interval); 1 is the optimum")
+    ax.grid(axis="x", color="#888888", alpha=0.25)
+
+
+def _rank_map(ax: Axes, order: list[str], shown: list[str], means: Floats) -> None:
+    ranks = pd.DataFrame(means, columns=shown).rank(ascending=False, axis=0).to_numpy()
+    overall = mean_ranks(means)
+    ax.imshow(ranks, cmap="Blues_r", vmin=-1, vmax=len(order) + 2, aspect="auto", alpha=0.85)
+    for (i, j), rank in np.ndenumerate(ranks):
+        ax.text(j, i, f"{rank:g}", ha="center", va="center", fontsize=9, color="#000000")
+    names = [f"{b.partition('/')[0]}/\n{b.partition('/')[2]}" if "/" in b else b for b in shown]
+    ax.set_xticks(range(len(shown)), names, fontsize=8)
+    ax.set_yticks(range(len(order)), [f"mean {r:.1f}" for r in overall])
+    ax.set_title("rank on each benchmark (by mean score)")
+    ax.tick_params(length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def _axis(metric: Mapping[str, Any]) -> str:
+    unit = f" ({metric['unit']})" if metric["unit"] else ""
+    return f"{metric['name']}{unit}, {metric['split']}"

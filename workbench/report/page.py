@@ -1,0 +1,177 @@
+"""``report.html``: one file, no network, no script; verdict first."""
+
+from __future__ import annotations
+
+import json
+import math
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from workbench.harness.study import Study
+from workbench.report import figures
+from workbench.report.results import Results, pooled, summary, timing, write_text
+from workbench.report.style import svg
+from workbench.statistics.comparison import compare_all
+from workbench.statistics.verdict import verdict
+
+
+def write_report(results: Results) -> Path:
+    """Write ``report.html`` into the study folder and return its path."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters["number"] = number
+    template = environment.from_string(
+        files("workbench.report").joinpath("page.html").read_text(encoding="utf-8")
+    )
+    path = results.folder / "report.html"
+    write_text(path, template.render(**content(results)) + "\n")
+    return path
+
+
+def content(results: Results) -> dict[str, Any]:
+    """Return everything the page shows."""
+    study = results.meta["study"]
+    comparisons = compare_all(_complete(results))
+    scores = pooled(results)
+    return {
+        "study": study,
+        "budget": budget_words(study),
+        "verdict": verdict_of(results),
+        "figures": list(_figures(results, scores)),
+        "summary": summary(results),
+        "cost": _cost(results),
+        "comparisons": comparisons,
+        "failures": _failures(results),
+        "parameters": [
+            (s["label"], s["name"], s["preset"], _parameters(s)) for s in study["strategies"]
+        ],
+        "provenance": results.meta["provenance"],
+        "fingerprint": results.meta["fingerprint"],
+        "study_json": Study.model_validate(study).compact(),
+        "timing": timing(results),
+        "missing": [b for b in results.benchmarks if not results.meta["benchmarks"][b]["test"]],
+        "without_cost": [
+            b for b in results.benchmarks if not results.meta["benchmarks"][b]["has_cost"]
+        ],
+        "incomplete": _missing_runs(results),
+    }
+
+
+def verdict_of(results: Results) -> list[str]:
+    """Return the verdict of a study in sentences; says so where nothing can be said yet."""
+    study = results.meta["study"]
+    scores = pooled(results)
+    if not scores:
+        return ["No finished run has an incumbent whose true score is known: no verdict yet."]
+    runs = min((len(v) for s in _complete(results).values() for v in s.values()), default=0)
+    said = verdict(scores, compare_all(_complete(results)), runs, budget_words(study))
+    missing = _missing_runs(results)
+    return [*said, missing] if missing else said
+
+
+def budget_words(study: dict[str, Any]) -> str:
+    """Return a budget as words, such as ``100 queries``."""
+    queries, seconds = study["budget"]["queries"], study["budget"]["seconds"]
+    words = [f"{queries:,} queries"] if queries else []
+    words += [f"{seconds:,g} simulated seconds"] if seconds else []
+    several = f" on {study['workers']} simulated workers" if study["workers"] > 1 else ""
+    return " or ".join(words) + several
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Return a number with so many significant digits, a dash for what is not known."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value != 0 and (abs(value) >= 10**6 or abs(value) < 1e-4):
+        return f"{value:.{digits - 1}e}"
+    places = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else 0
+    return f"{value:,.{min(places, 6)}f}"
+
+
+def _figures(results: Results, scores: Any) -> Any:
+    study = results.meta["study"]
+    runs = study["replicates"]
+    drawn = []
+    if scores:
+        drawn.append(
+            (
+                "Ranking over benchmarks",
+                figures.ranking(results, scores),
+                "Left: normalised score of the final incumbents, interquartile mean over all runs"
+                " and benchmarks, with its 95 % interval; farther right is better. Right: rank of"
+                " the mean score on each benchmark, 1 is best.",
+            )
+        )
+    for axis, words in (("query", "queries"), ("ended", "simulated seconds of training")):
+        drawn.append(
+            (
+                f"Regret against {words}",
+                figures.anytime(results, axis),
+                f"Mean over {runs} runs of the true regret of the architecture that looked best so"
+                " far, with its 95 % interval; lower is better, the scale is logarithmic. The"
+                " dotted line is the regret of the mean random architecture.",
+            )
+        )
+    drawn.append(
+        (
+            "Validation and test of what was found",
+            figures.generalisation(results),
+            "Each point is one run's final incumbent: stored mean of validation against stored mean"
+            " of test. A strategy that is right of others but not above them has fitted the"
+            " validation data.",
+        )
+    )
+    for title, drawing, caption in drawn:
+        if drawing is not None:
+            yield title, svg(drawing, f"{title}. {caption}"), caption
+
+
+def _complete(results: Results) -> dict[str, dict[str, Any]]:
+    """Return normalised final scores where every strategy has some."""
+    scores = results.scores("normalised")
+    return {b: s for b, s in scores.items() if all(len(v) for v in s.values()) and len(s) > 1}
+
+
+def _cost(results: Results) -> list[tuple[str, float, float | None, float, float]]:
+    """Return per strategy: queries, simulated hours, repeats in %, CPU seconds of a run."""
+    trials, runs = results.trials, results.runs
+    cpu = runs.groupby("strategy")["cpu"].mean()
+    rows = []
+    for strategy in results.strategies:
+        mine = trials[trials["strategy"] == strategy]
+        if len(mine):
+            repeats = mine.duplicated(["run", "arch"]).mean() * 100
+            count = mine["run"].nunique()
+            hours = mine["cost"].sum() / 3600 / count if mine["cost"].notna().any() else None
+            rows.append((strategy, len(mine) / count, hours, float(repeats), float(cpu[strategy])))
+    return rows
+
+
+def _failures(results: Results) -> list[tuple[str, str, int, str]]:
+    runs: pd.DataFrame = results.runs
+    failed = runs[runs["error"].notna()]
+    return list(
+        failed[["benchmark", "strategy", "replicate", "error"]].itertuples(index=False, name=None)
+    )
+
+
+def _missing_runs(results: Results) -> str:
+    study = results.meta["study"]
+    wanted = len(study["benchmarks"]) * len(study["strategies"]) * study["replicates"]
+    done = int(results.runs["error"].isna().sum())
+    if done == wanted:
+        return ""
+    failed = len(results.runs) - done
+    return (
+        f"This is not the whole study: {done} of {wanted} runs are finished, {failed} failed."
+        " The same `workbench run` goes on from here."
+    )
+
+
+def _parameters(entry: dict[str, Any]) -> str:
+    own = {k: v for k, v in entry.items() if k not in ("name", "label", "preset")}
+    return ", ".join(f"{k} = {json.dumps(v)}" for k, v in sorted(own.items())) or "defaults"

@@ -1,0 +1,76 @@
+"""One look for all figures: colour-blind safe, the same colour and marker for a strategy always.
+
+Colours are those of Okabe and Ito. Text and axes take the colour of the page around them, so that
+one picture serves light and dark.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7F7F7F")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_INK = "#010203"
+"""A colour that nothing else has; ``svg`` replaces it by the page's own."""
+
+
+class Look(NamedTuple):
+    """How a strategy is drawn."""
+
+    colour: str
+    marker: str
+
+
+def looks(names: Sequence[str]) -> dict[str, Look]:
+    """Return a look for each name, by its position in the study."""
+    many = len(_COLOURS)
+    return {
+        name: Look(_COLOURS[i % many], _MARKERS[(i + i // many) % many])
+        for i, name in enumerate(names)
+    }
+
+
+def figure(width: float, height: float) -> Figure:
+    """Return an empty figure in the common style, sizes in inches."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    mpl.rcParams.update(
+        {
+            "svg.fonttype": "none",
+            "svg.hashsalt": "nas-workbench",
+            "font.family": "sans-serif",
+            "font.size": 9,
+            "axes.titlesize": 9.5,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.edgecolor": _INK,
+            "axes.labelcolor": _INK,
+            "axes.titlecolor": _INK,
+            "text.color": _INK,
+            "xtick.color": _INK,
+            "ytick.color": _INK,
+            "legend.frameon": False,
+            "lines.linewidth": 1.6,
+        }
+    )
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def svg(fig: Figure, title: str) -> str:
+    """Return a figure as an SVG element with a text alternative, in the page's own ink."""
+    buffer = io.StringIO()
+    fig.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    label = title.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+    opening = f'<svg role="img" aria-label="{label}" '
+    text = re.sub(r'<svg (?:width="[^"]*"|height="[^"]*"|\s)*', opening, text, count=1)
+    return re.sub(r'(<svg[^>]*?) (?:width|height)="[^"]*pt"', r"\1", text, count=2)
