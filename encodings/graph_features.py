@@ -98,9 +98,9 @@ class _Cells:
     def __init__(self, wiring: Wiring, operations: NDArray[np.int16], of: Operations) -> None:
         self.paths = wiring.paths.astype(np.float32)
         self.lengths = self.paths.sum(1)[:, None]
-        self.nodes = np.where(wiring.paths.any(0)[:, None], operations.T, -1)
+        self.nodes = np.where(np.asarray(wiring.paths.any(0))[:, None], operations.T, -1)
         self.live: Mask = np.equal(self.along(of.cut[None])[0], 0)
-        alive = np.any(wiring.paths.T[:, :, None] & self.live, axis=1)
+        alive = np.asarray((wiring.paths.T[:, :, None] & self.live).any(1))
         self.alive = np.where(alive, self.nodes, -1)
         self.first = np.isin(np.arange(len(self.nodes)), [o[0] for o in wiring.orders if o])
         self.last = np.isin(np.arange(len(self.nodes)), [o[-1] for o in wiring.orders if o])
