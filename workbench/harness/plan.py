@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from workbench import registry, seeds
 from workbench.data._base import Benchmark
 from workbench.data._open import benchmark
-from workbench.data._own_table import from_table
 from workbench.errors import ParameterError, StudyError, WorkbenchError
 from workbench.harness.study import BenchmarkEntry, StrategyEntry, Study, strategy_arguments
 from workbench.spaces import Space
@@ -65,6 +64,8 @@ def _open(entry_json: str) -> Benchmark:
     entry = BenchmarkEntry.model_validate_json(entry_json)
     if entry.table is None:
         return benchmark(entry.name, entry.score)
+    from workbench.data._own_table import from_table
+
     assert entry.space is not None
     assert entry.columns is not None
     return from_table(

@@ -1,0 +1,16 @@
+"""Shared set-up: under CI a skipped test is a failure, for everything it needs is installable."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter is not None else []
+    if os.environ.get("CI") and skipped and not hasattr(session.config, "workerinput"):
+        for report in skipped:
+            reporter.write_line(f"skipped under CI: {report.nodeid}: {report.longrepr}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,98 @@
+"""Find out what a plug-in is, and run the contract suite of its family on it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from workbench import registry
+from workbench.errors import PluginError, UnknownName
+from workbench.registry import Family
+
+
+def check_plugin(name: str) -> Iterator[tuple[str, str | None]]:
+    """Yield the name of each check and its fault (None where it holds).
+
+    ``name`` is the path of a plug-in file, or the name of a plug-in that is installed.
+
+    Raises
+    ------
+    PluginError
+        The file cannot be imported or holds no plug-in.
+    UnknownName
+        No plug-in has this name.
+    """
+    family = _family(name)
+    for label, check in _checks(family, name):
+        try:
+            check()
+        except Exception as error:  # whatever a plug-in raises is a finding
+            text = str(error).strip() or "does not hold"
+            kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
+            yield label, kind + text.partition("\n")[0]
+        else:
+            yield label, None
+
+
+def _checks(family: Family, name: str) -> Iterator[tuple[str, Callable[[], None]]]:
+    cls = registry.load(family, name)
+    if family == "spaces":
+        from workbench.testing.spaces import space_checks
+
+        for check in space_checks():
+            yield check.__name__, lambda check=check: check(cls())
+    elif family == "benchmarks":
+        from workbench.testing.benchmarks import benchmark_checks
+
+        for dataset in cls.DATASETS:
+            for check in benchmark_checks():
+                yield f"{dataset}: {check.__name__}", lambda c=check, d=dataset: c(cls(d))
+    else:
+        for check in _suite(family)():
+            yield check.__name__, lambda check=check: check(name)
+
+
+def _suite(family: Family) -> Callable[[], list[Callable[[str], None]]]:
+    from workbench.testing import encodings, predictors, strategies
+
+    suites: dict[Family, Any] = {
+        "strategies": strategies.strategy_checks,
+        "encodings": encodings.encoding_checks,
+        "predictors": predictors.predictor_checks,
+    }
+    found: Callable[[], list[Callable[[str], None]]] = suites[family]
+    return found
+
+
+def _family(name: str) -> Family:
+    if not name.endswith(".py"):
+        for family in registry.PACKAGES:
+            if name in registry.names(family):
+                return family
+        known = [n for family in registry.PACKAGES for n in registry.names(family)]
+        raise UnknownName("plug-in", name, known, "\na file of yours is named by its path (x.py)")
+    return _family_of(registry.load("strategies", name))
+
+
+def _family_of(cls: type[Any]) -> Family:
+    from sklearn.base import RegressorMixin, TransformerMixin
+
+    from workbench.data._base import Benchmark
+    from workbench.spaces import Space
+    from workbench.strategies import Strategy
+
+    bases: dict[type[Any], Family] = {
+        Strategy: "strategies",
+        Space: "spaces",
+        Benchmark: "benchmarks",
+        TransformerMixin: "encodings",
+        RegressorMixin: "predictors",
+    }
+    for base, family in bases.items():
+        if issubclass(cls, base):
+            return family
+    raise PluginError(
+        f"{inspect.getfile(cls)}: {cls.__name__} is none of Strategy, Space, Benchmark, a"
+        " scikit-learn transformer or a scikit-learn regressor; derive it from one"
+    )
