@@ -7,7 +7,7 @@ from abc import abstractmethod
 from typing import Any, Literal, Self, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -111,15 +111,14 @@ class ProbabilisticPredictor(Predictor):
 
 
 def _known(X: Any, y: Any) -> tuple[Any, Any]:
-    """Return the rows whose target is not NaN."""
-    try:
-        targets: NDArray[Any] = np.asarray(y, dtype=np.float64)
-    except (TypeError, ValueError):
+    """Return the rows whose target is not NaN; all of them if each is, for the error they get."""
+    targets = np.asarray(y)
+    if targets.dtype.kind != "f" or targets.ndim != 1:
         return X, y
     missing = np.isnan(targets)
-    if targets.ndim == 0 or not missing.any() or len(targets) != len(X):
+    if not missing.any() or missing.all() or len(targets) != len(X):
         return X, y
-    keep = np.flatnonzero(~missing.reshape(len(targets), -1).any(axis=1))
-    dropped = len(targets) - len(keep)
-    warnings.warn(f"{dropped} of {len(targets)} targets are NaN and left out", stacklevel=3)
+    text = f"{missing.sum()} of {len(targets)} targets are NaN and left out"
+    warnings.warn(text, stacklevel=3)
+    keep = np.flatnonzero(~missing)
     return _safe_indexing(X, keep), _safe_indexing(y, keep)

@@ -41,7 +41,7 @@ class PredictorGuided(Strategy):
         What ranks the candidates; all but the first need a predictor with ``return_std``.
     kappa : float >= 0, default .5
         Weight of the deviation in ``ucb``.
-    initial : int >= 1, default 10
+    initial : int >= 1, default 20
         Distinct random architectures before the first fit.
     batch : int >= 1, default 10
         Asks from one ranking before the next fit.
@@ -86,7 +86,7 @@ class PredictorGuided(Strategy):
         encoding: Given = None,
         acquisition: str = "mean",
         kappa: float = 0.5,
-        initial: int = 10,
+        initial: int = 20,
         batch: int = 10,
         candidates: int | None = None,
         random_part: float = 0.5,

@@ -1,0 +1,167 @@
+"""What every predictor promises, as functions that take it and raise AssertionError.
+
+Use them from pytest with ``parametrize("check", predictor_checks())``, or through
+``workbench check``. A predictor is given by name, by the path of its file, or as a class.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from workbench.testing._plugins import Plugin, plugin_class, untouched_random_state
+from workbench.types import Floats
+
+Check = Callable[[Plugin], None]
+_TRAIN = 100
+
+
+def predictor_checks() -> list[Check]:
+    """Return all checks of a predictor; each is named by what it checks."""
+    return [
+        beats_the_mean,
+        same_seed_same_predictions,
+        deviations_fit,
+        any_scale_will_do,
+        constant_targets_are_fine,
+        missing_targets_are_left_out,
+        too_few_targets_are_refused,
+        wrong_widths_are_refused,
+        copies_and_pickles_are_equal,
+        inputs_are_left_alone,
+        global_random_state_is_left_alone,
+    ]
+
+
+def check_predictor(plugin: Plugin) -> None:
+    """Run all checks; the first that does not hold raises AssertionError."""
+    for check in predictor_checks():
+        check(plugin)
+
+
+def beats_the_mean(plugin: Plugin) -> None:
+    """An easy problem is learned: a third of the variance, at least."""
+    X, y, more, truth = _easy()
+    error = ((_made(plugin).fit(X, y).predict(more) - truth) ** 2).mean()
+    assert error < 2 / 3 * truth.var(), f"mean squared error {error:.3f} of {truth.var():.3f}"
+
+
+def same_seed_same_predictions(plugin: Plugin) -> None:
+    """Two fits with equal seeds predict the same, to the bit."""
+    X, y, more, _ = _easy()
+    first, again = (_made(plugin).fit(X, y).predict(more) for _ in range(2))
+    assert (first == again).all()
+    assert first.shape == (len(more),)
+
+
+def deviations_fit(plugin: Plugin) -> None:
+    """Where ``predict`` takes ``return_std``, it returns means and deviations of one shape."""
+    model = _made(plugin)
+    if "return_std" not in inspect.signature(model.predict).parameters:
+        return
+    X, y, more, _ = _easy()
+    mean, std = model.fit(X, y).predict(more, return_std=True)
+    assert mean.shape == std.shape == (len(more),)
+    assert np.isfinite(std).all()
+    assert (std >= 0).all()
+    assert std.max() > 0, "is sure of everything"
+    assert np.allclose(mean, model.predict(more))
+
+
+def any_scale_will_do(plugin: Plugin) -> None:
+    """Targets of any scale and shift are learned as well."""
+    X, y, more, truth = _easy()
+    for scale, shift in ((1e-9, 0.0), (1e9, -1e9), (1e-3, 100.0)):
+        found = _made(plugin).fit(X, shift + scale * y).predict(more)
+        error = (((found - shift) / scale - truth) ** 2).mean()
+        assert error < 2 / 3 * truth.var(), f"not with {shift} + {scale} y"
+
+
+def constant_targets_are_fine(plugin: Plugin) -> None:
+    """Constant targets are predicted, with finite deviations."""
+    X, _, more, _ = _easy()
+    model = _made(plugin).fit(X, np.full(len(X), 7.5))
+    assert np.allclose(model.predict(more), 7.5, atol=0.1)
+
+
+def missing_targets_are_left_out(plugin: Plugin) -> None:
+    """NaN targets are left out, with a warning that counts them."""
+    X, y, more, _ = _easy()
+    gaps = y.copy()
+    gaps[:3] = np.nan
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = _made(plugin).fit(X, gaps).predict(more)
+    assert any("3" in str(w.message) for w in caught), "no warning counts the NaN targets"
+    assert (found == _made(plugin).fit(X[3:], y[3:]).predict(more)).all()
+
+
+def too_few_targets_are_refused(plugin: Plugin) -> None:
+    """A single known target raises ValueError, and so does none."""
+    X, y, _, _ = _easy()
+    _refused(lambda: _made(plugin).fit(X[:1], y[:1]), "one target")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _refused(lambda: _made(plugin).fit(X, np.full(len(X), np.nan)), "NaN targets alone")
+
+
+def wrong_widths_are_refused(plugin: Plugin) -> None:
+    """Rows of another width than in ``fit`` raise ValueError, and so do unequal lengths."""
+    X, y, more, _ = _easy()
+    model = _made(plugin).fit(X, y)
+    _refused(lambda: model.predict(more[:, 1:]), "rows of another width")
+    _refused(lambda: _made(plugin).fit(X, y[1:]), "fewer targets than rows")
+
+
+def copies_and_pickles_are_equal(plugin: Plugin) -> None:
+    """A predictor clones, pickles when fitted, and prints like anything in scikit-learn."""
+    X, y, more, _ = _easy()
+    model = _made(plugin).fit(X, y)
+    found = model.predict(more)
+    assert (clone(model).fit(X, y).predict(more) == found).all()
+    assert (pickle.loads(pickle.dumps(model)).predict(more) == found).all()
+    assert type(model).__name__ in repr(model)
+
+
+def inputs_are_left_alone(plugin: Plugin) -> None:
+    """Features and targets are not changed."""
+    X, y, more, _ = _easy()
+    before = X.copy(), y.copy(), more.copy()
+    _made(plugin).fit(X, y).predict(more)
+    assert all((a == b).all() for a, b in zip(before, (X, y, more), strict=True))
+
+
+def global_random_state_is_left_alone(plugin: Plugin) -> None:
+    """``random_state`` is the only source of randomness."""
+    X, y, more, _ = _easy()
+    with untouched_random_state():
+        _made(plugin).fit(X, y).predict(more)
+
+
+def _refused(call: Callable[[], object], what: str) -> None:
+    try:
+        call()
+    except ValueError:
+        return
+    raise AssertionError(f"takes {what}")
+
+
+def _made(plugin: Plugin) -> Any:
+    model = plugin_class("predictors", plugin)()
+    if "random_state" in model.get_params():
+        model.set_params(random_state=0)
+    return model
+
+
+def _easy() -> tuple[Floats, Floats, Floats, Floats]:
+    """Return features and targets to learn, and others to predict: a noisy linear function."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 3, (2 * _TRAIN, 6)).astype(np.float64)
+    y = X @ [3.0, 2.0, -2.0, 1.0, 0.0, 0.0] + 0.1 * rng.standard_normal(len(X))
+    return X[:_TRAIN], y[:_TRAIN], X[_TRAIN:], y[_TRAIN:]
