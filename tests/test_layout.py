@@ -143,7 +143,7 @@ def test_public_names_are_few_and_exist() -> None:
 def test_everything_installed_is_pinned() -> None:
     """Each direct dependency has one exact version in constraints.txt."""
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pinned = {line.partition("==")[0].lower() for line in lines if "==" in line}
+    pinned = {line.partition("==")[0].lower().replace("_", "-") for line in lines if "==" in line}
     extras = PROJECT["project"]["optional-dependencies"].values()
     wanted = [*PROJECT["project"]["dependencies"], *(d for extra in extras for d in extra)]
     for requirement in wanted:

@@ -13,7 +13,7 @@ import os
 import platform
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,10 @@ def open_store(folder: Path, plan: Plan) -> Iterator[Store]:
         try:
             yield Store(folder, connection)
         finally:
+            # Without its log beside it, the file can be copied, and read from a read-only folder;
+            # a reader that is at work just then keeps the log, which does no harm.
+            with suppress(sqlite3.OperationalError):
+                connection.execute("PRAGMA journal_mode = DELETE")
             connection.close()
     finally:
         (folder / _HOLDER).unlink(missing_ok=True)
