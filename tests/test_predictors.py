@@ -1,0 +1,109 @@
+"""Predictors against independent formulas; the contract suite runs in test_strategy_contracts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.model_selection import GridSearchCV
+
+from workbench.errors import ParameterError
+from workbench.predictors.extra_trees import ExtraTrees
+from workbench.predictors.mlp_ensemble import MLPEnsemble
+from workbench.predictors.random_forest import RandomForest
+from workbench.predictors.xgboost import XGBoost
+from workbench.types import Floats
+
+
+def _data(n: int = 100) -> tuple[Floats, Floats]:
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 4, (n, 8)).astype(np.float64)
+    return X, 50 + X[:, 0] * X[:, 1] - X[:, 2] + rng.standard_normal(n)
+
+
+@pytest.mark.parametrize("cls", [ExtraTrees, RandomForest])
+def test_forest_deviation_is_that_of_the_mixture_of_leaves(cls: type[ExtraTrees]) -> None:
+    """Each leaf as its training targets: mean and variance of the mixture, one target at a time."""
+    X, y = _data()
+    model = cls(n_estimators=5, min_samples_leaf=4, random_state=0).fit(X, y)
+    mean, std = model.predict(X[:10], return_std=True)
+    for row in range(10):
+        means, variances = [], []
+        for number, tree in enumerate(model.forest_.estimators_):
+            drawn = np.arange(len(X))
+            if model.forest_.bootstrap:
+                drawn = model.forest_.estimators_samples_[number]
+            leaf = tree.apply(X[[row]])[0]
+            targets = y[drawn][tree.apply(X[drawn]) == leaf]
+            means.append(targets.mean())
+            variances.append(targets.var())
+        assert mean[row] == pytest.approx(np.mean(means))
+        assert std[row] == pytest.approx((np.mean(variances) + np.var(means)) ** 0.5, rel=1e-4)
+
+
+def test_ensemble_deviation_is_that_across_its_members() -> None:
+    X, y = _data()
+    model = MLPEnsemble(members=3, epochs=5, random_state=0).fit(X, y)
+    mean, std = model.predict(X, return_std=True)
+    inputs = ((X - X.mean(0)) / X.std(0)).astype(np.float32)
+    outputs = []
+    for member in range(3):
+        values = inputs
+        for weight, bias in model.layers_[:-1]:
+            values = np.maximum(values @ weight[member] + bias[member], 0)
+        weight, bias = model.layers_[-1]
+        outputs.append(y.mean() + y.std() * (values @ weight[member] + bias[member])[:, 0])
+    assert np.allclose(mean, np.mean(outputs, axis=0), atol=1e-3)
+    assert np.allclose(std, np.std(outputs, axis=0), atol=1e-3)
+
+
+def test_ensemble_leaves_torch_as_it_was() -> None:
+    X, y = _data()
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    MLPEnsemble(epochs=2, random_state=0).fit(X, y).predict(X)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+
+
+def test_ensemble_is_quick() -> None:
+    """100 rows in .4 s on one core, with a margin for a busy machine."""
+    X, y = _data()
+    MLPEnsemble(random_state=0).fit(X, y)
+    start = time.process_time()
+    MLPEnsemble(random_state=0).fit(X, y)
+    assert time.process_time() - start < 0.8
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (XGBoost(n_estimators=0), "n_estimators"),
+        (XGBoost(learning_rate=2), "learning_rate"),
+        (ExtraTrees(n_estimators=-1), "n_estimators"),
+        (MLPEnsemble(members=0), "members"),
+        (MLPEnsemble(learning_rate=-1), "learning_rate"),
+    ],
+)
+def test_wrong_parameters_are_named(model: Any, name: str) -> None:
+    X, y = _data()
+    with pytest.raises(ParameterError, match=f"The '{name}' parameter of {type(model).__name__}"):
+        model.fit(X, y)
+
+
+def test_predictors_are_tuned_like_any_regressor() -> None:
+    X, y = _data()
+    search = GridSearchCV(XGBoost(n_estimators=30, random_state=0), {"max_depth": [1, 3]}, cv=3)
+    assert search.fit(X, y).best_params_ == {"max_depth": 3}
+
+
+def test_xgboost_is_found_beside_its_namesake() -> None:
+    """The file is named like the package that it imports; either order must do."""
+    code = "import workbench.predictors.xgboost as a, xgboost as b; assert a.xgboost is b"
+    environment = {"PYTHONPATH": ".", "PATH": "/usr/bin"}
+    for order in (code, f"import xgboost; {code}"):
+        subprocess.run([sys.executable, "-c", order], check=True, env=environment)
