@@ -279,7 +279,7 @@ def test_tpe_asks_what_the_sampler_itself_asks() -> None:
     study = optuna.create_study(sampler=sampler, direction="maximize")
     for score in scores:
         asked, trial = study.ask(distributions(where)), strategy.ask()
-        assert trial.arch == tuple(asked.params.values())
+        assert trial.arch == tuple(asked.params[d.name] for d in where.decisions)
         study.tell(asked, score)
         strategy.tell(trial, _ok(score))
 
