@@ -50,6 +50,11 @@ class Benchmark(ABC):
     random_mean: float | None
     sha256: str | None
 
+    @property
+    def card(self) -> str:
+        """Where the numbers come from and what is known of them, Markdown; empty if unknown."""
+        return ""
+
     @abstractmethod
     def query(self, arch: Arch, epoch: int, replicate: int) -> Evaluation:
         """Return one evaluation: training up to ``epoch`` by training seed ``replicate``.

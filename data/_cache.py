@@ -1,0 +1,83 @@
+"""The user's cache: arrays that took a conversion, stored once for all later loads.
+
+``WORKBENCH_CACHE`` names its folder; otherwise it is the platform's place for caches. A file is
+written under another name and then moved, so that any number of processes may write the same one.
+It may be deleted at any time, and what cannot be read is made again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from platformdirs import user_cache_dir
+
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+
+LAYOUT = 1
+"""To be raised whenever what is stored changes its meaning or shape."""
+
+_log = logging.getLogger(__name__)
+
+
+def folder() -> Path:
+    """Return the folder of the cache; it need not exist."""
+    return Path(os.environ.get("WORKBENCH_CACHE") or user_cache_dir("nas-workbench", False))
+
+
+def cached(name: str, source_hash: str, make: Callable[[], Arrays]) -> Arrays:
+    """Return the arrays stored under a name, or make and store them.
+
+    They are made again where the file is absent, damaged, of another layout, or came of a source
+    with another hash. Where they cannot be stored, a ``RuntimeWarning`` says so.
+    """
+    path = folder() / f"{name}.npz"
+    stamp = f"{LAYOUT}:{source_hash}"
+    arrays = _read(path, stamp)
+    if arrays is not None:
+        return arrays
+    arrays = make()
+    try:
+        _write(path, stamp, arrays)
+    except OSError as error:
+        warnings.warn(
+            f"{path} cannot be written ({error}), so that {name} is converted again by every"
+            " process; WORKBENCH_CACHE names another folder",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return arrays
+
+
+def _read(path: Path, stamp: str) -> Arrays | None:
+    """Return what is stored, None where it is not what is wanted; zip checksums find damage."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            if str(stored["stamp"]) == stamp:
+                return {name: stored[name] for name in stored.files if name != "stamp"}
+            _log.info("%s is of another source or version and is made again", path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except Exception as error:
+        # Garbage makes numpy and zipfile raise nearly anything; none of it is the user's concern.
+        _log.warning("%s cannot be read (%s) and is made again", path, error)
+    return None
+
+
+def _write(path: Path, stamp: str, arrays: Arrays) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, stamp=np.array(stamp), **dict(arrays))
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

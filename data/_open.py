@@ -1,0 +1,44 @@
+"""Benchmarks by name: ``benchmark("nb201/cifar10")``."""
+
+from __future__ import annotations
+
+from workbench import registry
+from workbench.data._base import Benchmark
+from workbench.data._packaged import opened
+from workbench.errors import UnknownName
+
+
+def benchmark(name: str, score: str | None = None) -> Benchmark:
+    """Return the benchmark ``family/dataset``, opened once a process.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``nb201/cifar10``. The family may be the path of a plug-in file:
+        ``./mine.py/dataset``.
+    score : str, optional
+        The metric to search on, instead of the family's own.
+
+    Raises
+    ------
+    UnknownName
+        No such family, data set or metric.
+    DataMissing, MissingExtra
+        What holds the numbers is not installed.
+    """
+    family, slash, dataset = name.rpartition("/")
+    if not slash:
+        raise UnknownName(
+            "benchmark", name, benchmark_names(), "\na benchmark is named family/dataset"
+        )
+    made: Benchmark = opened(registry.load("benchmarks", family), dataset, score)
+    return made
+
+
+def benchmark_names() -> list[str]:
+    """Return the full names of all benchmarks, installed or not, in the families' own order."""
+    return [
+        f"{family}/{dataset}"
+        for family in registry.names("benchmarks")
+        for dataset in registry.load("benchmarks", family).DATASETS
+    ]
