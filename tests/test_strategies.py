@@ -275,7 +275,9 @@ def test_tpe_asks_what_the_sampler_itself_asks() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        sampler = optuna.samplers.TPESampler(seed=int(rng.integers(2**31 - 1)), constant_liar=True)
+        sampler = optuna.samplers.TPESampler(
+            seed=int(rng.integers(2**31 - 1)), constant_liar=True, multivariate=False
+        )
     study = optuna.create_study(sampler=sampler, direction="maximize")
     for score in scores:
         asked, trial = study.ask(distributions(where)), strategy.ask()

@@ -37,7 +37,7 @@ class Tpe(Strategy):
     candidates : int, default 24
         Draws from the density of good values, of which the best is taken.
     multivariate : bool, default False
-        Whether one density covers all decisions together.
+        Whether one density covers all decisions together; the paper's has one for each.
 
     Notes
     -----
