@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,7 +62,7 @@ def evolution_run() -> float:
     study = _study(EVOLUTION, 300, 30)
     with threadpool_limits(1):
         execute(study.spec(0))
-        return min(best_of(1, lambda i=i: execute(study.spec(i))) for i in range(30)) * 1e3
+        return min(best_of(1, partial(execute, study.spec(i))) for i in range(30)) * 1e3
 
 
 def thousand_runs() -> float:
@@ -77,7 +76,7 @@ def guided_run() -> float:
     study = _study(guided, 100, 4)
     with threadpool_limits(1):
         execute(study.spec(0))
-        return min(best_of(1, lambda i=i: execute(study.spec(i))) for i in range(1, 4))
+        return min(best_of(1, partial(execute, study.spec(i))) for i in range(1, 4))
 
 
 def encoding(name: str) -> Callable[[], float]:
@@ -138,6 +137,8 @@ def start(*words: str) -> Callable[[], float]:
 
 
 class Demo(NamedTuple):
+    """What one run of the demo took."""
+
     seconds: float
     peak_mb: float
 
@@ -149,9 +150,8 @@ def demo() -> Demo:
         command = [sys.executable, "-m", "workbench", "demo", "--out", folder, "--workers", "2"]
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        done = threading.Event()
-        threading.Thread(target=lambda: (process.wait(), done.set()), daemon=True).start()
-        while not done.wait(0.05):
+        while process.poll() is None:
+            time.sleep(0.05)
             peak = max([peak, *map(_peak_mb, _family(process.pid))])
         return Demo(time.perf_counter() - started, peak)
 
@@ -177,7 +177,7 @@ def _peak_mb(pid: int) -> float:
 
 def demo_measures() -> list[Measure]:
     """Return the two measures that one run of the demo gives; none where /proc is missing."""
-    if not os.path.isdir("/proc/self"):
+    if not Path("/proc/self").is_dir():
         return []
     found = demo()
     return [

@@ -9,8 +9,9 @@ import pytest
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    skipped = reporter.stats.get("skipped", []) if reporter is not None else []
-    if os.environ.get("CI") and skipped and not hasattr(session.config, "workerinput"):
+    if reporter is None or hasattr(session.config, "workerinput") or not os.environ.get("CI"):
+        return
+    if skipped := reporter.stats.get("skipped", []):
         for report in skipped:
             reporter.write_line(f"skipped under CI: {report.nodeid}: {report.longrepr}", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -87,7 +87,7 @@ def test_installed_package_runs_a_study(
     built: Path, tmp_path: Path, what: Callable[[Path], list[str]]
 ) -> None:
     python = _environment(tmp_path / "an environment")
-    pip = [python, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "-q"]
+    pip = [str(python), "-m", "pip", "install", "--no-deps", "--no-build-isolation", "-q"]
     _run(*pip, *what(built), cwd=tmp_path)
     where = _run(python, "-c", "import workbench; print(workbench.__file__)", cwd=tmp_path)
     assert str(tmp_path if what is not _editable else built) in where

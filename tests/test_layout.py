@@ -58,7 +58,7 @@ def test_plugin_folders_have_no_init() -> None:
         assert not (ROOT / folder / "__init__.py").exists()
         link = ROOT / "workbench" / folder
         assert link.is_symlink()
-        assert os.readlink(link) == f"../{folder}"
+        assert str(link.readlink()) == f"../{folder}"
 
 
 def test_python_starts_with_the_repository_on_its_path() -> None:
@@ -118,11 +118,15 @@ def test_torch_is_imported_only_where_networks_are() -> None:
 def test_starting_loads_nothing_heavy(command: str) -> None:
     """Import cost is what a user pays at every call; ``speed/`` shows the time."""
     heavy = ["torch", "matplotlib", "scipy.stats", "pandas", "xgboost", "sklearn"]
-    start = "import workbench" if command.startswith("import") else (
-        "import sys; sys.argv = ['workbench', '--help']\n"
-        "from workbench.cli import main\n"
-        "try: main()\n"
-        "except SystemExit: pass"
+    start = (
+        "import workbench"
+        if command.startswith("import")
+        else (
+            "import sys; sys.argv = ['workbench', '--help']\n"
+            "from workbench.cli import main\n"
+            "try: main()\n"
+            "except SystemExit: pass"
+        )
     )
     code = f"{start}\nimport json, sys\nprint(json.dumps([m for m in {heavy} if m in sys.modules]))"
     done = subprocess.run(
@@ -137,7 +141,7 @@ def test_public_names_are_few_and_exist() -> None:
     for name in workbench.__all__:
         assert getattr(workbench, name) is not None
     with pytest.raises(AttributeError, match="nonsense"):
-        _ = workbench.nonsense  # type: ignore[attr-defined]
+        _ = workbench.nonsense
 
 
 def test_everything_installed_is_pinned() -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -239,7 +240,8 @@ def test_results_hold_what_the_log_says(tmp_path: Path) -> None:
     write_results(results)
     best = results.meta["benchmarks"]["nbgraph/cora"]["optimum"]
     for _, rows in results.trials.groupby("run"):
-        score, truth, test = -1.0, None, None
+        score, truth, test = -1.0, 0.0, 0.0
+        row: Any
         for row in rows.itertuples():
             if row.score > score:
                 score, truth, test = row.score, row.truth, row.test

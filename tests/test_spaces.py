@@ -87,10 +87,7 @@ def test_nb201_classes_are_the_published_ones() -> None:
 def test_nb201_string_is_the_official_one() -> None:
     """The format of the NAS-Bench-201 paper, edges ordered by their target node."""
     arch = (3, 1, 2, 0, 4, 3)
-    text = (
-        "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|"
-        "+|none~0|avg_pool_3x3~1|nor_conv_3x3~2|"
-    )
+    text = "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|none~0|avg_pool_3x3~1|nor_conv_3x3~2|"
     assert space("nb201").format(arch) == text
     assert space("nb201").parse(text) == arch
 
@@ -232,9 +229,9 @@ def test_any_product_space_keeps_the_contract(radices: list[int], seed: int) -> 
     archs = made.all()
     assert (made.index(archs) == np.arange(made.cardinality)).all()
     arch = tuple(made.sample(1, rng)[0].tolist())
-    by_hand = {
-        (*arch[:i], v, *arch[i + 1 :]) for i, r in enumerate(radices) for v in range(r)
-    } - {arch}
+    by_hand = {(*arch[:i], v, *arch[i + 1 :]) for i, r in enumerate(radices) for v in range(r)} - {
+        arch
+    }
     assert {tuple(a) for a in made.neighbours(arch).tolist()} == by_hand
     assert made.mutate(arch, rng) in (by_hand or {arch})
     assert made.parse(made.format(arch)) == arch

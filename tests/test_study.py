@@ -95,7 +95,8 @@ def test_what_does_not_fit_together_is_refused(
     if place == "budget.seconds":
         text = text.replace("queries = 20", "seconds = 1e6")
     if not words:
-        pytest.raises(StudyError, load_study, _write(tmp_path, text))
+        with pytest.raises(StudyError):
+            load_study(_write(tmp_path, text))
         return
     study = load_study(_write(tmp_path, text))
     with pytest.raises(StudyError) as caught:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench.errors import StudyError, UnknownName, WorkbenchError
+from workbench.types import Direction
 
 if TYPE_CHECKING:
     from workbench.harness.drive import Progress
@@ -127,10 +128,9 @@ def list_(
     """List what there is, also what an extra would bring."""
     from workbench import listing
 
-    families = [family] if family else list(listing.FAMILIES)
-    for name in families:
-        if name not in listing.FAMILIES:
-            raise UnknownName("kind of thing", name, listing.FAMILIES)
+    families = [f for f in listing.FAMILIES if family in ("", f)]
+    if not families:
+        raise UnknownName("kind of thing", family, listing.FAMILIES)
     rows = {name: listing.rows(name) for name in families}
     if as_json:
         _print_json({f: [r._asdict() for r in found] for f, found in rows.items()})
@@ -184,7 +184,7 @@ def rank(
     architecture: Annotated[
         str | None, typer.Option(help="Column of strings; none: a column a decision.")
     ] = None,
-    direction: Annotated[str, typer.Option(help="max or min: which scores are good.")] = "max",
+    direction: Annotated[Direction, typer.Option(help="Which scores are good.")] = "max",
     predictor: Annotated[str, typer.Option(help="`workbench list predictors`")] = "extra_trees",
     encoding: Annotated[str, typer.Option(help="`workbench list encodings`")] = "",
     top: Annotated[int, typer.Option(min=1, help="How many to print.")] = 50,
@@ -237,7 +237,13 @@ def _report(folder: Path, as_json: bool) -> None:
 def _progress(title: str) -> Iterator[Progress]:
     """Show a bar with remaining time on a terminal, a line every ten seconds elsewhere."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True)
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -38,7 +38,7 @@ class ParameterError(WorkbenchError, ValueError):
     """A parameter of a plug-in has a wrong type or value."""
 
 
-class UnknownName(WorkbenchError, LookupError):  # noqa: N818
+class UnknownName(WorkbenchError, LookupError):
     """A name that no plug-in has."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
@@ -52,11 +52,11 @@ class ArchitectureError(WorkbenchError, ValueError):
     """A row, tuple or string that is no architecture of the space."""
 
 
-class SpaceTooLarge(WorkbenchError, OverflowError):  # noqa: N818
+class SpaceTooLarge(WorkbenchError, OverflowError):
     """The space has more members than a 64-bit integer counts, or than can be listed."""
 
 
-class NoGraph(WorkbenchError):  # noqa: N818
+class NoGraph(WorkbenchError):
     """The space's architectures have no graphs."""
 
 
@@ -76,7 +76,7 @@ class StoreError(WorkbenchError):
     """A study folder that is in use, holds another study, or is damaged."""
 
 
-class DataMissing(WorkbenchError):  # noqa: N818
+class DataMissing(WorkbenchError):
     """A package or file that holds data is not there."""
 
     exit_code = 3
@@ -89,7 +89,7 @@ class MissingExtra(DataMissing, ImportError):
         super().__init__(f"{what} needs an extra: pip install 'nas-workbench[{extra}]'")
 
 
-class UnsafePickle(WorkbenchError):  # noqa: N818
+class UnsafePickle(WorkbenchError):
     """A pickle that names something outside the list of what is allowed; nothing of it was run."""
 
     exit_code = 3

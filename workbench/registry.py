@@ -99,7 +99,7 @@ def _files(family: Family) -> dict[str, str]:
     found = {}
     for info in pkgutil.iter_modules(package.__path__):
         if not info.name.startswith("_") and not info.ispkg:
-            spec = info.module_finder.find_spec(info.name, None)  # type: ignore[call-arg]
+            spec = info.module_finder.find_spec(info.name, None)
             if spec is not None and spec.origin is not None:
                 found[info.name] = spec.origin
     return found

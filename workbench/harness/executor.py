@@ -26,7 +26,7 @@ _AHEAD = 4
 _study: Study
 
 
-class WorkersDied(WorkbenchError):  # noqa: N818
+class WorkersDied(WorkbenchError):
     """A worker process ended without an answer."""
 
     exit_code = 1
@@ -58,9 +58,7 @@ def execute_all(study: Study, numbers: Iterable[int], processes: int) -> Iterato
         _kill(pool)
 
 
-def _feed(
-    pool: ProcessPoolExecutor, numbers: Iterator[int], in_flight: int
-) -> Iterator[RunResult]:
+def _feed(pool: ProcessPoolExecutor, numbers: Iterator[int], in_flight: int) -> Iterator[RunResult]:
     pending: set[Future[RunResult]] = {pool.submit(_one, n) for n in islice(numbers, in_flight)}
     while pending:
         done, pending = wait(pending, return_when=FIRST_COMPLETED)

@@ -14,7 +14,7 @@ from workbench.data._own_table import from_table
 from workbench.errors import TableError
 from workbench.spaces import Space, space
 from workbench.strategies._models import encoding_of, gives_std, predictor_of, seeded
-from workbench.types import Archs, Floats
+from workbench.types import Archs, Direction, Floats
 
 _WHOLE = 1 << 18
 _SAMPLE = 20_000
@@ -29,7 +29,7 @@ class Question(NamedTuple):
     space: str
     score: str = "score"
     architecture: str | None = None
-    direction: str = "max"
+    direction: Direction = "max"
     predictor: Any = "extra_trees"
     encoding: Any = None
     seed: int = 0
@@ -96,7 +96,7 @@ def _known(question: Question, where: Space) -> tuple[Archs, Floats]:
         question.table,
         where,
         question.score,
-        direction=question.direction,  # type: ignore[arg-type]
+        direction=question.direction,
         architecture=question.architecture,
         allow_missing=True,
     )

@@ -136,7 +136,7 @@ class Log:
 
     def _replicate(self, arch: Arch, times: int) -> int:
         if arch not in self._stored:
-            row = np.array([arch], dtype=np.int64)
+            row = np.array([arch], dtype=np.int16)
             counts = self.bench.replicates(self.bench.space.check(row))
             self._stored[arch] = None if counts is None else int(counts[0])
         stored = self._stored[arch]

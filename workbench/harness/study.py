@@ -203,7 +203,7 @@ def strategy_arguments(entry: StrategyEntry) -> dict[str, Any]:
     if entry.preset not in cls.PRESETS:
         hint = did_you_mean(entry.preset, cls.PRESETS) or "; it has none"
         raise ParameterError(f"unknown preset {entry.preset!r} of {entry.name}{hint}")
-    return cls.PRESETS[entry.preset] | entry.parameters
+    return dict(cls.PRESETS[entry.preset]) | entry.parameters
 
 
 def _plugin_faults(study: Study, source: str) -> Iterator[str]:

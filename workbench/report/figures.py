@@ -109,9 +109,7 @@ def curves(results: Results, bench: str, strategy: str, axis: str) -> tuple[Floa
     return grid.astype(np.float64), np.array(held)
 
 
-def _panel(
-    ax: Axes, results: Results, bench: str, axis: str, style: Mapping[str, Look]
-) -> None:
+def _panel(ax: Axes, results: Results, bench: str, axis: str, style: Mapping[str, Look]) -> None:
     facts = results.meta["benchmarks"][bench]
     reference = facts["optimum"] - facts["random_mean"]
     lowest = reference
@@ -123,9 +121,7 @@ def _panel(
         low, middle, high = mean_bands(regrets, rng)
         floor = middle[middle > 0].min(initial=reference)
         lowest = min(lowest, floor)
-        ax.fill_between(
-            grid, np.maximum(low, floor / 3), high, color=look.colour, alpha=0.16, lw=0
-        )
+        ax.fill_between(grid, np.maximum(low, floor / 3), high, color=look.colour, alpha=0.16, lw=0)
         every = max(1, len(grid) // 6)
         ax.plot(
             grid, middle, color=look.colour, label=strategy,

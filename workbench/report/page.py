@@ -6,7 +6,7 @@ import json
 import math
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -16,6 +16,9 @@ from workbench.report.results import Results, pooled, summary, timing, write_tex
 from workbench.report.style import svg
 from workbench.statistics.comparison import compare_all
 from workbench.statistics.verdict import verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write_report(results: Results) -> Path:
@@ -85,7 +88,7 @@ def budget_words(study: dict[str, Any]) -> str:
 def number(value: float | None, digits: int = 4) -> str:
     """Return a number with so many significant digits, a dash for what is not known."""
     if value is None or not math.isfinite(value):
-        return "–"
+        return "–"  # noqa: RUF001
     if value != 0 and (abs(value) >= 10**6 or abs(value) < 1e-4):
         return f"{value:.{digits - 1}e}"
     places = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else 0
@@ -95,7 +98,7 @@ def number(value: float | None, digits: int = 4) -> str:
 def _figures(results: Results, scores: Any) -> Any:
     study = results.meta["study"]
     runs = study["replicates"]
-    drawn = []
+    drawn: list[tuple[str, Figure | None, str]] = []
     if scores:
         drawn.append(
             (

@@ -8,7 +8,6 @@ the distance of the incumbent's truth from the best truth in the benchmark.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,11 +46,14 @@ class Results(NamedTuple):
         return [s["label"] for s in self.meta["study"]["strategies"]]
 
     def scores(self, column: str) -> dict[str, dict[str, Floats]]:
-        """Return a column of ``final`` as ``[benchmark][strategy]`` arrays over finished runs."""
+        """Return a column of ``final`` as ``[benchmark][strategy]`` arrays, what is known of finished runs."""
         found: dict[str, dict[str, Floats]] = {}
-        for (bench, strategy), rows in self.final.groupby(["benchmark", "strategy"], sort=False):
-            values = rows[column].to_numpy(dtype=np.float64)
-            found.setdefault(bench, {})[strategy] = values[np.isfinite(values)]
+        for bench in self.benchmarks:
+            mine = self.final[self.final["benchmark"] == bench]
+            found[bench] = {}
+            for strategy in self.strategies:
+                values = mine.loc[mine["strategy"] == strategy, column].to_numpy(dtype=np.float64)
+                found[bench][strategy] = values[np.isfinite(values)]
         return found
 
 
@@ -88,7 +90,7 @@ def write_results(results: Results) -> list[Path]:
     paths = [folder / name for name in ("results.parquet", "summary.json", "timing.json")]
     partial = folder / "results.parquet.partial"
     table(results).to_parquet(partial, index=False)
-    os.replace(partial, paths[0])
+    partial.replace(paths[0])
     write_text(paths[1], json.dumps(summary(results), indent=1, sort_keys=True) + "\n")
     write_text(paths[2], json.dumps(timing(results), indent=1, sort_keys=True) + "\n")
     return paths
@@ -98,7 +100,7 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file so that a reader sees the old or the new one, never a part."""
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def table(results: Results) -> pd.DataFrame:
@@ -194,9 +196,7 @@ def _summary_of(results: Results, bench: str, strategy: str) -> dict[str, Any]:
         "failed_runs": int(mine["error"].notna().sum()),
         "failed_trials": int(rows["failed_trials"].sum()),
         "queries": _mean(rows["queries_asked"]),
-        "seconds": _mean(rows["ended"])
-        if results.meta["benchmarks"][bench]["has_cost"]
-        else None,
+        "seconds": _mean(rows["ended"]) if results.meta["benchmarks"][bench]["has_cost"] else None,
     }
 
 

@@ -96,9 +96,9 @@ class Space:
     def valid(self, archs: Archs) -> Mask:
         """Return which rows are architectures of this space in normal form, shape ``(n,)``."""
         rows = self._rows(archs)
-        inside = ((rows >= 0) & (rows < self._radix_row)).all(axis=1)
+        inside: Mask = np.all((rows >= 0) & (rows < self._radix_row), axis=1)
         if self.plain:
-            return np.asarray(inside)
+            return inside
         safe = np.where(inside[:, None], rows, 0).astype(np.int16)
         normal = ((safe == 0) | self.active(safe)).all(axis=1)
         return np.asarray(inside & normal & self._feasible(safe))
@@ -169,7 +169,7 @@ class Space:
         keep = rows[np.arange(len(where)), where] != values
         rows[np.arange(len(where)), where] = values
         if self.plain:
-            return rows[keep]
+            return np.asarray(rows[keep])
         keep &= self.active(np.array([arch], dtype=np.int16))[0][where]
         rows = self.normalise(rows[keep])
         return rows[self.valid(rows)]
@@ -319,7 +319,7 @@ class Space:
 
     # -- views ------------------------------------------------------------------------------------
 
-    def graphs(self, archs: Archs) -> Graphs:
+    def graphs(self, archs: Archs) -> Graphs:  # noqa: ARG002
         """Return the population as graphs with one operation a node.
 
         Raises

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from workbench import registry
@@ -36,21 +37,31 @@ def check_plugin(name: str) -> Iterator[tuple[str, str | None]]:
 
 
 def _checks(family: Family, name: str) -> Iterator[tuple[str, Callable[[], None]]]:
-    cls = registry.load(family, name)
+    cls: Any = registry.load(family, name)
     if family == "spaces":
         from workbench.testing.spaces import space_checks
 
-        for check in space_checks():
-            yield check.__name__, lambda check=check: check(cls())
+        yield from _bound(space_checks(), cls)
     elif family == "benchmarks":
         from workbench.testing.benchmarks import benchmark_checks
 
         for dataset in cls.DATASETS:
-            for check in benchmark_checks():
-                yield f"{dataset}: {check.__name__}", lambda c=check, d=dataset: c(cls(d))
+            for label, bound in _bound(benchmark_checks(), partial(cls, dataset)):
+                yield f"{dataset}: {label}", bound
     else:
-        for check in _suite(family)():
-            yield check.__name__, lambda check=check: check(name)
+        yield from _bound(_suite(family)(), lambda: name)
+
+
+def _bound(
+    checks: Iterable[Callable[[Any], None]], make: Callable[[], Any]
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield checks that make what they check when they are run, so that a fault there counts."""
+    for check in checks:
+        yield check.__name__, partial(_run, check, make)
+
+
+def _run(check: Callable[[Any], None], make: Callable[[], Any]) -> None:
+    check(make())
 
 
 def _suite(family: Family) -> Callable[[], list[Callable[[str], None]]]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from workbench.errors import ArchitectureError, NoGraph, SpaceTooLarge
 from workbench.spaces import Space
-from workbench.types import Arch
+from workbench.types import Arch, Archs
 
 Check = Callable[[Space], None]
 _MANY = 200
@@ -94,7 +96,7 @@ def crossover_mixes_parents(space: Space) -> None:
     """A child is valid and takes each active decision from a parent, or holds a fresh 0."""
     rng = np.random.default_rng(0)
     archs = _few(space)
-    for a, b in zip(archs, archs[1:], strict=False):
+    for a, b in pairwise(archs):
         child = space.crossover(a, b, rng)
         assert space.valid(_row(child)).all()
         assert all(c in (x, y, 0) for c, x, y in zip(child, a, b, strict=True))
@@ -134,7 +136,7 @@ def ranks_go_both_ways(space: Space) -> None:
     index = space.index(rows)
     assert (space.unrank(index) == rows).all()
     assert [space.rank(a) for a in _few(space)] == index[: len(_few(space))].tolist()
-    assert 0 <= index.min()
+    assert index.min() >= 0
     assert index.max() < space.cardinality
 
 
@@ -146,11 +148,11 @@ def out_of_range_is_refused(space: Space) -> None:
             bad = row.copy()
             bad[0, place] = value
             assert not space.valid(bad)[0]
-            _refuses(lambda bad=bad: space.check(bad))
-            _refuses(lambda bad=bad: space.rank(tuple(bad[0].tolist())))
-    _refuses(lambda: space.check(row[:, :-1]))
-    _refuses(lambda: space.check(row.astype(np.float64)))  # type: ignore[arg-type]
-    _refuses(lambda: space.rank(tuple(row[0, :-1].tolist())))
+            _refuses(space.check, bad)
+            _refuses(space.rank, tuple(bad[0].tolist()))
+    _refuses(space.check, row[:, :-1])
+    _refuses(space.check, row.astype(np.float64))
+    _refuses(space.rank, tuple(row[0, :-1].tolist()))
 
 
 def canonical_is_idempotent(space: Space) -> None:
@@ -199,21 +201,21 @@ def inputs_are_left_alone(space: Space) -> None:
     assert (rows == before).all()
 
 
-def _sample(space: Space) -> np.ndarray[tuple[int, int], np.dtype[np.int16]]:
-    return space.sample(_MANY, np.random.default_rng(0))  # type: ignore[return-value]
+def _sample(space: Space) -> Archs:
+    return space.sample(_MANY, np.random.default_rng(0))
 
 
 def _few(space: Space) -> list[Arch]:
     return [tuple(row) for row in _sample(space)[:12].tolist()]
 
 
-def _row(arch: Arch) -> np.ndarray[tuple[int, int], np.dtype[np.int16]]:
+def _row(arch: Arch) -> Archs:
     return np.array([arch], dtype=np.int16)
 
 
-def _refuses(call: Callable[[], object]) -> None:
+def _refuses(call: Callable[[Any], object], argument: object) -> None:
     try:
-        found = call()
+        found = call(argument)
     except ArchitectureError:
         return
     raise AssertionError(f"accepted: {found!r}")
