@@ -75,7 +75,7 @@ class Benchmark(ABC):
     def replicates(self, archs: Archs) -> Ints | None:
         """Return how many training seeds are stored of each, ``(n,)``; None: any number."""
 
-    def truth(self, archs: Archs, metric: str | None = None) -> Floats:
+    def truth(self, archs: Archs, metric: str | None = None) -> Floats:  # noqa: ARG002
         """Return the mean of a metric over stored replicates at the last epoch, shape ``(n,)``.
 
         Without a metric: the score, higher is better; with one: in its own unit. NaN where unknown.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from struct import Struct, error as StructError  # noqa: N812
+from struct import Struct
+from struct import error as StructError  # noqa: N812
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -193,7 +194,11 @@ class TableBenchmark(Benchmark):
     def _rows_of(self, archs: Archs) -> NDArray[np.int32]:
         """Return the places of a population, raising where it is not all of this space."""
         archs = np.asarray(archs)
-        if archs.ndim != 2 or archs.shape[1] != self.space.dimension or archs.dtype.kind not in "iu":
+        if (
+            archs.ndim != 2
+            or archs.shape[1] != self.space.dimension
+            or archs.dtype.kind not in "iu"
+        ):
             self.space.check(archs)
         index = np.zeros(len(archs), dtype=np.int64)
         outside = np.zeros(len(archs), dtype=np.bool_)

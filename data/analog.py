@@ -1,4 +1,4 @@
-"""AnalogNAS-Bench: NAS-Bench-201 cells on analog in-memory hardware, CIFAR-10, no licence stated."""
+"""AnalogNAS-Bench: NAS-Bench-201 cells on analog in-memory hardware; no licence stated."""
 
 from __future__ import annotations
 

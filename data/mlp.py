@@ -29,7 +29,9 @@ class MLP(SimpleHPOBench):
     SPACE = "mlp"
     FILE = "datasets/hpobench/{}.pkl"
     METRICS: ClassVar[tuple[Metric, ...]] = (
-        Metric("val_acc", "fraction", "max", "validation", "balanced accuracy, in spite of its name"),
+        Metric(
+            "val_acc", "fraction", "max", "validation", "balanced accuracy, in spite of its name"
+        ),
         Metric("val_precision", "fraction", "max", "validation", "precision, mean over classes"),
         Metric("val_f1", "fraction", "max", "validation", "F1, mean over classes"),
         Metric("train_time", "s", "min", "none", "time of fitting and of one validation"),

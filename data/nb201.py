@@ -26,7 +26,9 @@ class NB201(SimpleHPOBench):
     FILE = "datasets/nasbench201/{}.pkl"
     METRICS: ClassVar[tuple[Metric, ...]] = (
         Metric("val_acc", "%", "max", "validation", "validation accuracy after the last epoch"),
-        Metric("train_time", "s", "min", "none", "training time of all epochs, equal for all seeds"),
+        Metric(
+            "train_time", "s", "min", "none", "training time of all epochs, equal for all seeds"
+        ),
         Metric("latency", "s", "min", "none", "inference time of a batch, equal for all seeds"),
         Metric("model_size", "M", "min", "none", "parameters in millions; see model_size_errors"),
     )
