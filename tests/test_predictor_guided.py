@@ -17,12 +17,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from workbench.data._open import benchmark
+from workbench.encodings.graph_features import GraphFeatures
 from workbench.encodings.one_hot import OneHot
+from workbench.encodings.path import Path
 from workbench.errors import ParameterError, UnknownName
 from workbench.spaces import Space, space
 from workbench.strategies._acquisition import ACQUISITIONS, Belief
+from workbench.strategies._candidates import AroundTheBest, WholeSpace, candidates_of
 from workbench.strategies._models import default_encoding, seeded
 from workbench.strategies.predictor_guided import PredictorGuided
+from workbench.testing._plugins import Layered
 from workbench.types import Arch, Floats, Observation, Status, Trial
 
 NB201, FCNET = space("nb201"), space("fcnet")
@@ -104,6 +108,23 @@ def test_nothing_seen_pending_or_isomorphic_is_asked_for() -> None:
             strategy.tell(pending[i - 2], failed if i % 2 else told)
     asked = _canonical([stranger, *(trial.arch for trial in pending)])
     assert len({*asked}) == len(asked) == 91
+
+
+def test_small_spaces_are_exhausted() -> None:
+    strategy = _guided(Layered(), initial=4, batch=3)
+    assert len({_step(strategy) for _ in range(14)}) == 14
+    assert strategy.ask() is None
+
+
+def test_features_too_many_for_memory_are_not_made() -> None:
+    """All 59,040 rows with 7,380 paths each would take 3.5 GB."""
+    where = space("nbgraph")
+    made = [candidates_of(where, e, np.random.default_rng(0), None, 0.5) for e in _encoders(where)]
+    assert [type(m) for m in made] == [AroundTheBest, WholeSpace]
+
+
+def _encoders(where: Space) -> list[Path | GraphFeatures]:
+    return [Path(where), GraphFeatures(where)]
 
 
 def test_repeats_where_they_are_wanted() -> None:

@@ -82,6 +82,13 @@ def test_random_distinct_meets_every_class_once() -> None:
     assert strategy.ask() is None
 
 
+@pytest.mark.parametrize("cls", [RandomDistinct, LocalSearch])
+def test_small_spaces_are_exhausted(cls: type[RandomDistinct | LocalSearch]) -> None:
+    strategy = cls(Layered(), np.random.default_rng(0))
+    assert len({*_run(strategy, lambda arch: float(sum(arch)), 14)}) == 14
+    assert strategy.ask() is None
+
+
 def test_random_distinct_counts_told_architectures_as_drawn() -> None:
     strategy = RandomDistinct(TOY, np.random.default_rng(0))
     strategy.tell(Trial(99, (2, 1)), _ok(1.0))

@@ -14,6 +14,9 @@ from workbench.types import Arch, Archs, Floats
 WHOLE = 1 << 17
 """Up to so many rows, all isomorphism classes are candidates."""
 
+_NUMBERS = 1 << 27
+_DEFAULT_SIZE = 1000
+
 
 class Ranked(NamedTuple):
     """Candidates, ``(n, d)`` in canonical form, and their features, ``(n, k)``."""
@@ -82,6 +85,24 @@ class AroundTheBest:
         new = [row for row in dict.fromkeys(rows) if row not in avoid]
         archs = np.array(new, dtype=np.int16).reshape(-1, self._space.dimension)
         return Ranked(archs, self.encode(new) if new else np.empty((0, 0)))
+
+
+def candidates_of(
+    space: Space, encoder: Any, rng: np.random.Generator, size: int | None, random_part: float
+) -> Candidates:
+    """Return the whole space where no size is given and it can be listed, made ones elsewhere."""
+    if size is None and _fits(space, encoder):
+        return whole_space(space, encoder)
+    return AroundTheBest(space, encoder, rng, size or _DEFAULT_SIZE, random_part)
+
+
+def _fits(space: Space, encoder: Any) -> bool:
+    """Return whether all rows may be encoded, 1 GiB of features at most."""
+    if space.cardinality > WHOLE:
+        return False
+    few = space.sample(100, np.random.default_rng(0))
+    width = encoder.fit(few).transform(few[:1]).shape[1]
+    return bool(space.cardinality * width <= _NUMBERS)
 
 
 def whole_space(space: Space, encoder: Any) -> WholeSpace:

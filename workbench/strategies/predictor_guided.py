@@ -22,7 +22,7 @@ from workbench.strategies._base import (
     check_number,
     parameter_error,
 )
-from workbench.strategies._candidates import WHOLE, AroundTheBest, Candidates, whole_space
+from workbench.strategies._candidates import candidates_of
 from workbench.strategies._distinct import DistinctDraws
 from workbench.strategies._models import Given, encoding_of, gives_std, predictor_of, seeded
 from workbench.types import Arch, Floats, Observation, Task, Trial
@@ -47,7 +47,7 @@ class PredictorGuided(Strategy):
         Asks from one ranking before the next fit.
     candidates : int >= 2 or None, default None
         How many candidates to make for each fit; None ranks the whole space where it has at most
-        131,072 rows, and makes 1,000 otherwise.
+        131,072 rows (and 1 GiB of features), and makes 1,000 otherwise.
     random_part : float in [0, 1], default .5
         Of made candidates, the part that is random; the others are mutations of the best.
     elites : int >= 1, default 10
@@ -110,11 +110,7 @@ class PredictorGuided(Strategy):
             check_integer(self, "candidates", candidates, 2)
         part = check_number(self, "random_part", random_part, 0, 1)
         encoder = seeded(encoding_of(self, encoding, space), rng)
-        self._candidates: Candidates = (
-            whole_space(space, encoder)
-            if candidates is None and space.cardinality <= WHOLE
-            else AroundTheBest(space, encoder, rng, candidates or 1000, part)
-        )
+        self._candidates = candidates_of(space, encoder, rng, candidates, part)
         self._draws = DistinctDraws(space, rng, space.canonical)
         self._seen: set[Arch] = set()
         self._known: list[tuple[float, Arch]] = []

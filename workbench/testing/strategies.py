@@ -30,6 +30,7 @@ from workbench.testing._plugins import (
 from workbench.types import Arch, Decision, Observation, Status, Task, Trial
 
 Check = Callable[[Plugin], None]
+Asked = tuple[Arch, int | None]
 Answer = Callable[[Trial], Observation]
 _TRIALS = 40
 _FAILED = Observation(Status.FAILED, None)
@@ -91,7 +92,7 @@ def fresh_processes_agree(plugin: Plugin) -> None:
     for process in processes:
         output, _ = process.communicate()
         assert process.returncode == 0, "a fresh process cannot run the search"
-        there = [tuple(arch) for arch in json.loads(output.splitlines()[-1])]
+        there = [(tuple(arch), epochs) for arch, epochs in json.loads(output.splitlines()[-1])]
         assert there == here, "a fresh process asks for something else"
 
 
@@ -156,7 +157,7 @@ def strangers_are_taken_in(plugin: Plugin) -> None:
 
 
 def small_spaces_end_cleanly(plugin: Plugin) -> None:
-    """A search that does not repeat ends, for good, after every architecture at most once."""
+    """A search that does not repeat ends, for good, after asking for nothing twice."""
     where = Space("tiny", [Decision("a", (1, 2, 3), "ordered"), Decision("b", tuple("wxyz"))])
     strategy = _made(plugin, where, 0)
     asked = search(strategy, trials=100)
@@ -164,7 +165,6 @@ def small_spaces_end_cleanly(plugin: Plugin) -> None:
         assert len(asked) == 100, f"ends after {len(asked)}; set REPEATS = False if it shall"
         return
     assert len(set(asked)) == len(asked), "asks twice; set REPEATS = True if it may"
-    assert len(asked) == where.cardinality, f"ends after {len(asked)} of {where.cardinality}"
     assert strategy.ask() is None is strategy.ask()
 
 
@@ -215,16 +215,16 @@ def search(
     workers: int = 1,
     order: str = "first",
     trials: int = _TRIALS,
-) -> list[Arch]:
+) -> list[Asked]:
     """Return what a strategy asks for, in order, with so many trials pending at a time."""
-    asked: list[Arch] = []
+    asked: list[Asked] = []
     pending: list[Trial | Task] = []
     choice = np.random.default_rng(0)
     while len(asked) < trials or pending:
         one = strategy.ask() if len(asked) < trials and len(pending) < workers else None
         if one is not None:
             pending.append(one)
-            asked.extend([one.arch] if isinstance(one, Trial) else [])
+            asked.extend([(one.arch, one.epochs)] if isinstance(one, Trial) else [])
         elif pending:
             last = len(pending) - 1
             place = {"first": 0, "last": last, "random": int(choice.integers(last + 1))}[order]
