@@ -1,0 +1,78 @@
+"""Every example, every committed study and every code block of README and docs works as written."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workbench.cli import app
+from workbench.harness.drive import run_study
+from workbench.harness.study import load_study, parse_study
+from workbench.testing.run import check_plugin
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = {"ask_and_tell.py": [], "predictor_quality.py": ["--replicates", "1"], "greedy.py": []}
+STUDIES = [*ROOT.glob("examples/*.toml"), *ROOT.glob("docs/studies/*.toml")]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def _blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def test_every_script_is_known() -> None:
+    assert {p.name for p in ROOT.glob("examples/*.py")} == set(SCRIPTS)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_run(name: str) -> None:
+    command = [sys.executable, str(ROOT / "examples" / name), *SCRIPTS[name]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda p: p.name)
+def test_studies_run_small(path: Path, tmp_path: Path) -> None:
+    study = load_study(path, ["replicates=1"])
+    budget = study.budget.model_copy(update={"queries": 12})
+    outcome = run_study(study.model_copy(update={"budget": budget}), tmp_path)
+    assert outcome.failed == 0
+
+
+def test_readme_python_runs(tmp_path: Path) -> None:
+    api, strategy = _blocks(README, "python")
+    assert 8 <= len([line for line in api.splitlines() if line]) <= 12
+    (tmp_path / "api.py").write_text(api, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "api.py")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert 0.5 < float(done.stdout) < 1
+    (tmp_path / "greedy.py").write_text(strategy, encoding="utf-8")
+    spec = importlib.util.find_spec("workbench")
+    assert spec is not None
+    faults = dict(check_plugin(str(tmp_path / "greedy.py")))
+    assert {name: fault for name, fault in faults.items() if fault} == {
+        "wrong_values_are_refused": faults["wrong_values_are_refused"]
+    }
+
+
+def test_readme_study_is_one() -> None:
+    import tomllib
+
+    (text,) = _blocks(README, "toml")
+    assert parse_study(tomllib.loads(text)).runs == 120
+
+
+def test_documented_commands_exist() -> None:
+    """Every `workbench word` of README and docs is a command."""
+    commands = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback}
+    pages = [README, *(p.read_text(encoding="utf-8") for p in ROOT.glob("docs/*.md"))]
+    named = {w for page in pages for w in re.findall(r"workbench ([a-z]+)\b", page)}
+    words = {"or", "is", "measures", "itself", "has", "and", "comes"}
+    assert named - words <= commands | {"list"}
