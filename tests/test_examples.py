@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -54,12 +53,9 @@ def test_readme_python_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert 0.5 < float(done.stdout) < 1
     (tmp_path / "greedy.py").write_text(strategy, encoding="utf-8")
-    spec = importlib.util.find_spec("workbench")
-    assert spec is not None
     faults = dict(check_plugin(str(tmp_path / "greedy.py")))
-    assert {name: fault for name, fault in faults.items() if fault} == {
-        "wrong_values_are_refused": faults["wrong_values_are_refused"]
-    }
+    assert {name: fault for name, fault in faults.items() if fault} == {}
+    assert len(faults) > 10
 
 
 def test_readme_study_is_one() -> None:

@@ -104,7 +104,7 @@ def test_verdict_says_what_the_tests_say() -> None:
     assert tally(real, "random_search", "good") == (0, 2, 0)
     pooled = {"good": Interval(0.9, 0.8, 0.95), "random_search": Interval(0.5, 0.4, 0.6)}
     said = " ".join(verdict(pooled, real, 30, "100 queries"))
-    assert "good" in said.split("normalised")[0]
+    assert said.startswith("After 100 queries, good is ahead: normalised score 0.900 [0.800")
     assert "better than random_search on every benchmark" in said
     even = compare_all({"t1": _samples(0.0), "t2": _samples(0.0)})
     said = " ".join(verdict(pooled, even, 5, "100 queries"))

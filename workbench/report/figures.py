@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,16 +38,13 @@ def anytime(results: Results, axis: str) -> Figure | None:
     ]
     if not shown:
         return None
-    rows = -(-(len(shown) + 1) // _COLUMNS)
-    fig = figure(9.6, 2.7 * rows)
+    rows = -(-len(shown) // _COLUMNS)
+    fig = figure(9.6, 2.6 * rows + 0.5)
     style = looks(results.strategies)
     axes = [fig.add_subplot(rows, _COLUMNS, i + 1) for i in range(len(shown))]
     for ax, bench in zip(axes, shown, strict=True):
         _panel(ax, results, bench, axis, style)
-    legend = fig.add_subplot(rows, _COLUMNS, len(shown) + 1)
-    legend.axis("off")
-    handles, labels = axes[0].get_legend_handles_labels()
-    legend.legend(handles, labels, loc="center left", fontsize=9)
+    _legend(fig, axes[0])
     return fig
 
 
@@ -82,9 +80,7 @@ def generalisation(results: Results) -> Figure | None:
             ax.plot(x, y, look.marker, color=look.colour, ms=4, alpha=0.55, label=strategy, mew=0)
         facts = results.meta["benchmarks"][bench]
         ax.set(title=bench, xlabel=_axis(facts["metric"]), ylabel=_axis(facts["test"]))
-        if i == 0:
-            handles, labels = ax.get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8.5)
+    _legend(fig, ax)
     return fig
 
 
@@ -140,6 +136,11 @@ def _panel(ax: Axes, results: Results, bench: str, axis: str, style: Mapping[str
         ax.set_xlabel("simulated seconds")
 
 
+def _legend(fig: Figure, ax: Axes) -> None:
+    handles, labels = ax.get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8.5)
+
+
 def _plain_ticks(ax: Axes) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -171,7 +172,7 @@ def _rank_map(ax: Axes, order: list[str], shown: list[str], means: Floats) -> No
     ax.imshow(ranks, cmap="Blues_r", vmin=-1, vmax=len(order) + 2, aspect="auto", alpha=0.85)
     for (i, j), rank in np.ndenumerate(ranks):
         ax.text(j, i, f"{rank:g}", ha="center", va="center", fontsize=9, color="#000000")
-    names = [f"{b.partition('/')[0]}/\n{b.partition('/')[2]}" if "/" in b else b for b in shown]
+    names = ["\n".join(wrap(b.replace("/", "/ "), 12)) for b in shown]
     ax.set_xticks(range(len(shown)), names, fontsize=8)
     ax.set_yticks(range(len(order)), [f"mean {r:.1f}" for r in overall])
     ax.set_title("rank on each benchmark (by mean score)")

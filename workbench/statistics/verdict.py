@@ -54,13 +54,15 @@ def verdict(
     order = sorted(pooled, key=lambda s: -pooled[s].estimate)
     tasks = len({c.task for c in comparisons})
     best, rest = order[0], order[1:]
-    said = [
-        f"After {budget}, {best} has found the best architectures on average: normalised score"
-        f" {_interval(pooled[best])}, where 1 is the best architecture of the benchmark and 0 the"
-        " mean random one."
-    ]
+    scale = "1 is the best architecture of a benchmark, 0 the mean random one"
     if not rest:
-        return said
+        return [
+            f"After {budget}, {best} has a normalised score of {_interval(pooled[best])}; {scale}."
+        ]
+    said = [
+        f"After {budget}, {best} is ahead: normalised score {_interval(pooled[best])}, followed by"
+        f" {rest[0]} with {_interval(pooled[rest[0]])}; {scale}."
+    ]
     said += _against(best, rest, comparisons, tasks)
     said += _last(order, comparisons, tasks)
     said.append(
