@@ -76,7 +76,7 @@ def _write(path: Path, stamp: str, arrays: Arrays) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, stamp=np.array(stamp), **dict(arrays))
+            np.savez(file, allow_pickle=False, **{"stamp": np.array(stamp), **arrays})
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

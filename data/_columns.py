@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import NamedTuple, TypeAlias
 
 from workbench.errors import did_you_mean
@@ -38,7 +39,7 @@ def grid(columns: Columns, header: Sequence[str], faults: list[str]) -> Grid | N
         )
         return None
     seeds = tuple(str(i) for i in range(len(found)))
-    names = {
+    names: dict[tuple[str | None, int | None], str] = {
         (seed, epoch): name
         for seed, part in zip(seeds, found, strict=True)
         for (_, epoch), name in part.names.items()
@@ -54,10 +55,8 @@ def title(columns: Columns) -> str:
 
 
 def _common_start(names: Sequence[str]) -> str:
-    shortest = min(names, key=len, default="")
-    return shortest[
-        : next((i for i in range(len(shortest)) if len({n[i] for n in names}) > 1), None)
-    ]
+    alike = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    return "".join(letters[0] for letters in alike)
 
 
 def _of_template(template: str, header: Sequence[str], faults: list[str]) -> Grid | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from workbench import registry
 from workbench.data._base import Benchmark
 from workbench.data._packaged import opened
@@ -31,7 +33,8 @@ def benchmark(name: str, score: str | None = None) -> Benchmark:
         raise UnknownName(
             "benchmark", name, benchmark_names(), "\na benchmark is named family/dataset"
         )
-    made: Benchmark = opened(registry.load("benchmarks", family), dataset, score)
+    cls: Any = registry.load("benchmarks", family)
+    made: Benchmark = opened(cls, dataset, score)
     return made
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -130,11 +130,11 @@ class PackagedBenchmark(TableBenchmark):
 
 
 @cache
-def opened(family: type[Any], dataset: str, score: str | None) -> Any:
+def opened(family: Callable[[str, str | None], Any], dataset: str, score: str | None) -> Any:
     """Return a benchmark, the same object whenever this process asks again."""
     return family(dataset, score)
 
 
 def card(family: str) -> str:
     """Return the card of a family, Markdown."""
-    return files("workbench.data").joinpath("cards", f"{family}.md").read_text(encoding="utf-8")
+    return (files("workbench.data") / "cards" / f"{family}.md").read_text(encoding="utf-8")

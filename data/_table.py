@@ -280,5 +280,5 @@ class _LookUp(NamedTuple):
             length,
             row.size,
             row.unpack_from,
-            memoryview(np.ascontiguousarray(table.values)).cast("B"),
+            np.ascontiguousarray(table.values).data.cast("B"),
         )

@@ -48,8 +48,8 @@ class NBGraph(PackagedBenchmark):
     def convert(cls, raw: Any, whole: Space) -> Table:
         """Return the arrays, one place a class, and the way from every member to its class."""
         stored = np.array(sorted(raw))
-        archs = stored[:, None] // 10 ** np.arange(4, -1, -1) % 10
-        archs = whole.check(archs.astype(np.int16))
+        digits = stored[:, None] // 10 ** np.arange(4, -1, -1) % 10
+        archs = whole.check(digits.astype(np.int16))
         if not np.array_equal(whole.canonical(archs), archs):
             raise ValueError("its keys are not the representatives of their classes")
         places = np.full(whole.cardinality, -1, dtype=np.int32)

@@ -31,7 +31,7 @@ def benchmark_checks() -> list[Check]:
         one_and_many_agree,
         score_is_to_be_maximised,
         curves_end_with_the_score,
-        test_never_guides,
+        searches_never_see_the_test,
         truth_is_the_mean_of_replicates,
         optimum_and_mean_are_of_the_truth,
         bad_architectures_are_refused,
@@ -98,7 +98,7 @@ def curves_end_with_the_score(bench: Benchmark) -> None:
         assert one.curve == tuple(bench.query(arch, e, 0).score for e in bench.epochs[: i + 1])
 
 
-def test_never_guides(bench: Benchmark) -> None:
+def searches_never_see_the_test(bench: Benchmark) -> None:
     """The test metric, where there is one, is of the test split and is not the score."""
     if bench.test is None:
         return
@@ -106,10 +106,6 @@ def test_never_guides(bench: Benchmark) -> None:
     assert bench.test != bench.score
     values = [(one.score, one.metrics[bench.test]) for one in _evaluations(bench)]
     assert any(abs(score) != abs(test) for score, test in values), "score and test are the same"
-
-
-# pytest collects what is named like a test, also where it is only imported.
-test_never_guides.__test__ = False  # type: ignore[attr-defined]
 
 
 def truth_is_the_mean_of_replicates(bench: Benchmark) -> None:
@@ -137,51 +133,49 @@ def optimum_and_mean_are_of_the_truth(bench: Benchmark) -> None:
 
 def bad_architectures_are_refused(bench: Benchmark) -> None:
     """What is no architecture of the space is an error, alone and among many."""
-    good = _arch(bench)
+    good, last = _arch(bench), bench.epochs[-1]
     bad: list[Any] = [(), good[:-1], (*good, 0), (-1, *good[1:]), (9999, *good[1:]), 3, "abc", None]
-    bad += [(0.5, *good[1:]), tuple(f"{value}" for value in good)]
+    bad += [(0.5, *good[1:]), tuple(map(str, good))]
     for arch in bad:
-        _refused(ArchitectureError, lambda a=arch: bench.query(a, bench.epochs[-1], 0))
-    for value in (-1, 9999):
-        rows = np.array([good, (value, *good[1:])], dtype=np.int16)
-        _refused(ArchitectureError, lambda r=rows: bench.query_many(r, bench.epochs[-1], 0))
-        _refused(ArchitectureError, lambda r=rows: bench.truth(r))
-        _refused(ArchitectureError, lambda r=rows: bench.replicates(r))
-    for shape in (np.array(good, dtype=np.int16), np.array([good]) * 1.0):
-        _refused(ArchitectureError, lambda r=shape: bench.query_many(r, bench.epochs[-1], 0))
+        _refused(ArchitectureError, bench.query, arch, last, 0)
+    arrays: list[Any] = [
+        np.array([good, (value, *good[1:])], dtype=np.int16) for value in (-1, 9999)
+    ]
+    arrays += [np.array(good, dtype=np.int16), np.array([good]) * 1.0]
+    for rows in arrays:
+        _refused(ArchitectureError, bench.query_many, rows, last, 0)
+        _refused(ArchitectureError, bench.truth, rows)
+        _refused(ArchitectureError, bench.replicates, rows)
 
 
 def bad_epochs_are_refused(bench: Benchmark) -> None:
     """An epoch that is not stored is an error, never the nearest one."""
-    arch = _arch(bench)
+    arch, last = _arch(bench), bench.epochs[-1]
     rows = np.array([arch, arch], dtype=np.int16)
-    absent = next(e for e in range(1, bench.epochs[-1] + 2) if e not in bench.epochs)
-    for epoch in (0, -1, bench.epochs[-1] + 1, absent):
-        _refused(BenchmarkError, lambda e=epoch: bench.query(arch, e, 0))
-        both = np.array([bench.epochs[-1], epoch])
-        _refused(BenchmarkError, lambda e=epoch: bench.query_many(rows, e, 0))
-        _refused(BenchmarkError, lambda e=both: bench.query_many(rows, e, 0))
-    _refused(BenchmarkError, lambda: bench.query_many(rows, np.array([bench.epochs[-1]] * 3), 0))
+    absent = next(e for e in range(1, last + 2) if e not in bench.epochs)
+    for epoch in (0, -1, last + 1, absent):
+        _refused(BenchmarkError, bench.query, arch, epoch, 0)
+        _refused(BenchmarkError, bench.query_many, rows, epoch, 0)
+        _refused(BenchmarkError, bench.query_many, rows, np.array([last, epoch]), 0)
+    _refused(BenchmarkError, bench.query_many, rows, np.array([last] * 3), 0)
 
 
 def bad_replicates_are_refused(bench: Benchmark) -> None:
     """A replicate beyond those stored for an architecture is an error."""
-    archs = _sample(bench)
+    archs, last = _sample(bench), bench.epochs[-1]
     if bench.replicates(archs) is None:
         return
     counts = _counts(bench, archs)
     for arch, count in list(zip(_tuples(archs), counts.tolist(), strict=True))[:10]:
         for replicate in (-1, count):
-            _refused(
-                BenchmarkError, lambda a=arch, r=replicate: bench.query(a, bench.epochs[-1], r)
-            )
+            _refused(BenchmarkError, bench.query, arch, last, replicate)
     for replicates in (counts, np.full(len(archs), -1)):
-        _refused(BenchmarkError, lambda r=replicates: bench.query_many(archs, bench.epochs[-1], r))
+        _refused(BenchmarkError, bench.query_many, archs, last, replicates)
 
 
 def unknown_metrics_are_refused(bench: Benchmark) -> None:
     """The truth of a metric that is not there is an error."""
-    _refused(UnknownName, lambda: bench.truth(_sample(bench), "no such metric"))
+    _refused(UnknownName, bench.truth, _sample(bench), "no such metric")
 
 
 def copies_are_free_and_pickles_are_equal(bench: Benchmark) -> None:
@@ -242,9 +236,9 @@ def _close(mean: float, values: list[float]) -> None:
     assert np.isclose(mean, np.mean(values), rtol=1e-12, equal_nan=True)
 
 
-def _refused(error: type[Exception], call: Callable[[], object]) -> None:
+def _refused(error: type[Exception], call: Callable[..., object], *arguments: Any) -> None:
     try:
-        call()
+        call(*arguments)
     except error:
         return
-    raise AssertionError(f"not refused with {error.__name__}")
+    raise AssertionError(f"{arguments} not refused with {error.__name__}")

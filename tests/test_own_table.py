@@ -1,0 +1,229 @@
+"""A user's own table is a benchmark like any other, or is told all that is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workbench.data._own_table import from_table
+from workbench.errors import ArchitectureError, BenchmarkError, ParameterError, TableError
+from workbench.spaces import Space, space
+from workbench.testing.benchmarks import Check, benchmark_checks
+from workbench.types import Decision, Metric
+
+SMALL = Space("small", [Decision("op", ("a", "b", "c")), Decision("width", (8, 16), "log")])
+
+
+def small(**columns: Any) -> pd.DataFrame:
+    """Return the six architectures of SMALL in an order of their own, and columns."""
+    ops, widths = ["c", "a", "b", "a", "b", "c"], [16, 8, 8, 16, 16, 8]
+    return pd.DataFrame({"op": ops, "width": widths} | columns)
+
+
+def curves() -> pd.DataFrame:
+    """Return two seeds and three epochs of validation, test and cost for SMALL."""
+    rng = np.random.default_rng(0)
+    columns = {
+        f"{what}_{seed}@{epoch}": rng.random(6)
+        for what in ("val", "test")
+        for seed in (7, 11)
+        for epoch in (1, 5, 10)
+    }
+    return small(**columns, seconds=np.arange(1.0, 7.0), size=np.arange(6.0))
+
+
+def full(frame: pd.DataFrame) -> Any:
+    return from_table(
+        frame,
+        SMALL,
+        "val_{seed}@{epoch}",
+        test="test_{seed}@{epoch}",
+        cost="seconds",
+        metrics=[Metric("size", "M", "min", "none", "parameters")],
+    )
+
+
+TABLES: dict[str, Any] = {
+    "plain": lambda: from_table(small(val=range(6)), SMALL, "val"),
+    "minimised": lambda: from_table(small(loss=range(6)), SMALL, "loss", direction="min"),
+    "curves": lambda: full(curves()),
+    "restricted": lambda: from_table(
+        small(val=range(6)).iloc[:4], SMALL, "val", allow_missing=True
+    ),
+    "seeds": lambda: from_table(
+        small(s1=range(6), s2=range(1, 7)), SMALL, ["s1", "s2"], direction="min"
+    ),
+}
+
+
+@pytest.mark.parametrize("check", benchmark_checks(), ids=lambda check: check.__name__)
+@pytest.mark.parametrize("table", TABLES)
+def test_contract(table: str, check: Check) -> None:
+    check(TABLES[table]())
+
+
+def test_decisions_as_columns() -> None:
+    bench = from_table(small(val=range(6)), SMALL, "val", name="mine")
+    assert bench.name == "mine"
+    assert bench.query((2, 1), 1, 0).score == 0.0
+    assert bench.query((0, 0), 1, 0).score == 1.0
+    assert bench.epochs == (1,)
+    assert (bench.optimum, bench.random_mean) == (5.0, 2.5)
+    assert not bench.has_cost
+    assert bench.test is None
+
+
+def test_curves_seeds_cost_and_test() -> None:
+    frame = curves()
+    bench = full(frame)
+    assert bench.epochs == (1, 5, 10)
+    assert (bench.score, bench.test) == ("val", "test")
+    one = bench.query((0, 0), 5, 1)
+    row = frame.loc[1]
+    assert one.curve == (row["val_11@1"], row["val_11@5"])
+    assert one.metrics["test"] == row["test_11@5"]
+    assert one.cost == pytest.approx(row["seconds"] * 5 / 10)
+    assert one.metrics["size"] == row["size"]
+    assert bench.metrics["size"].unit == "M"
+    with pytest.raises(BenchmarkError):
+        bench.query((0, 0), 2, 0)
+    with pytest.raises(BenchmarkError):
+        bench.query((0, 0), 5, 2)
+
+
+def test_a_test_known_once_is_unknown_before() -> None:
+    frame = curves().assign(held_out=1.0)
+    bench = from_table(frame, SMALL, "val_7@{epoch}", test="held_out")
+    assert np.isnan(bench.query((0, 0), 5, 0).metrics["held_out"])
+    assert bench.query((0, 0), 10, 0).metrics["held_out"] == 1.0
+
+
+def test_a_list_is_one_column_a_seed() -> None:
+    bench = from_table(
+        small(acc_a=range(6), acc_b=range(10, 16)), SMALL, ["acc_a", "acc_b"], direction="min"
+    )
+    assert bench.score == "acc"
+    assert bench.query((2, 1), 1, 1).score == -10.0
+    assert bench.truth(np.array([(2, 1)], dtype=np.int16))[0] == -5.0
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("name", ["nb201", "nbgraph", "fcnet"])
+def test_official_strings_from_files(tmp_path: Path, name: str, ending: str) -> None:
+    where = space(name)
+    archs = where.all()[::97]
+    frame = pd.DataFrame(
+        {"architecture": [where.format(tuple(a)) for a in archs.tolist()], "v": range(len(archs))}
+    )
+    path = tmp_path / f"mine.{ending}"
+    frame.to_csv(path, index=False) if ending == "csv" else frame.to_parquet(path)
+    bench = from_table(path, name, "v", allow_missing=True)
+    assert bench.name == "mine"
+    assert len(bench.sha256 or "") == 64
+    assert np.array_equal(bench.truth(archs), np.arange(len(archs), dtype=float))
+    assert np.array_equal(bench.space.all(), archs)
+    absent = tuple(where.all()[1].tolist())
+    with pytest.raises(ArchitectureError):
+        bench.query(absent, 1, 0)
+
+
+@pytest.mark.parametrize("name", ["nbgraph", "mlp"])
+def test_decisions_from_a_csv_keep_their_text(tmp_path: Path, name: str) -> None:
+    where = space(name)
+    archs = where.all()[::211]
+    frame = pd.DataFrame(
+        {
+            decision.name: [decision[1][i] for i in archs[:, d].tolist()]
+            for d, decision in enumerate(where.decisions)
+        }
+    ).assign(v=np.arange(len(archs)))
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    bench = from_table(tmp_path / "mine.csv", where, "v", allow_missing=True)
+    assert np.array_equal(bench.truth(archs), np.arange(len(archs), dtype=float))
+
+
+def test_a_complete_table_equals_the_benchmark_it_was_written_from(tmp_path: Path) -> None:
+    from workbench.data._open import benchmark
+
+    theirs = benchmark("nb201/cifar10")
+    every = theirs.space.all()
+    strings = [theirs.space.format(tuple(a)) for a in every.tolist()]
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"cell": strings, "v": theirs.truth(every)})
+    frame = frame.iloc[rng.permutation(len(frame))]
+    frame.to_parquet(tmp_path / "t.parquet")
+    ours = from_table(tmp_path / "t.parquet", "nb201", "v", architecture="cell")
+    assert ours.space is theirs.space
+    assert ours.optimum == theirs.optimum
+    assert np.array_equal(ours.truth(every), theirs.truth(every))
+
+
+def test_everything_wrong_is_said_at_once() -> None:
+    frame = small(val=[1.0, np.nan, 3.0, 4.0, np.inf, 6.0], cost=["1", "2", "x", "4", "5", "6"])
+    frame["op"] = ["c", "a", "b", "z", "b", "b"]
+    with pytest.raises(TableError) as caught:
+        from_table(frame, SMALL, "val", cost="cost", test="tset", metrics=["vall"])
+    message = str(caught.value)
+    for part in (
+        "rows count from 1, the header not counted",
+        "no column 'tset'",
+        "no column 'vall'; did you mean 'val'",
+        "1 without an architecture of small: row 4: z,16",
+        "rows 3, 6 hold the same architecture, op=b,width=8",
+        "2 of the 6 architectures of small are missing",
+        "column 'val': no finite number in rows 2, 5",
+        "column 'cost': no finite number in row 3 ('x')",
+    ):
+        assert part in message, part
+
+
+@pytest.mark.parametrize(
+    ("columns", "score", "says"),
+    [
+        ({"val@1": 0.0}, "val@{epochs}", "no column"),
+        ({"val_1@1": 0.0, "val_2@5": 0.0}, "val_{seed}@{epoch}", "every seed needs every epoch"),
+        ({"a": 0.0}, ["a", "b"], "no column 'b'"),
+        ({"a_1": 0.0}, ["a_{seed}"], "without {seed}"),
+        ({"a": 0.0}, [], "must be columns"),
+        ({"a": 0.0}, "x_{seed}", "no column like 'x_{seed}'"),
+    ],
+)
+def test_wrong_columns_are_explained(columns: Any, score: Any, says: str) -> None:
+    with pytest.raises(TableError) as caught:
+        from_table(small(**columns), SMALL, score)
+    assert says in str(caught.value)
+
+
+def test_seeds_and_epochs_must_agree() -> None:
+    with pytest.raises(TableError, match="'val_7' has epochs 1, 5, 10; the score has none"):
+        from_table(curves(), SMALL, "size", test="val_7@{epoch}")
+    with pytest.raises(TableError, match="names two metrics"):
+        from_table(curves(), SMALL, "size", test="size")
+
+
+def test_missing_decision_columns_are_named() -> None:
+    with pytest.raises(TableError, match="these are absent: width"):
+        from_table(small(v=range(6)).drop(columns="width"), SMALL, "v")
+
+
+def test_an_empty_table_is_refused() -> None:
+    with pytest.raises(TableError, match="no rows"):
+        from_table(small(v=range(6)).iloc[:0], SMALL, "v", allow_missing=True)
+
+
+@pytest.mark.parametrize("name", ["absent.csv", "absent.parquet", "table.xlsx", "broken.parquet"])
+def test_unreadable_files_are_explained(tmp_path: Path, name: str) -> None:
+    (tmp_path / "table.xlsx").write_bytes(b"")
+    (tmp_path / "broken.parquet").write_bytes(b"nonsense")
+    with pytest.raises(TableError, match=name):
+        from_table(tmp_path / name, SMALL, "v")
+
+
+def test_directions_are_max_and_min() -> None:
+    wrong: Any = "up"
+    with pytest.raises(ParameterError, match="'max' or 'min'"):
+        from_table(small(v=range(6)), SMALL, "v", direction=wrong)
