@@ -114,8 +114,8 @@ def test_check_passes_a_good_plugin_and_fails_a_bad_one(tmp_path: Path) -> None:
     head = "from workbench.strategies.random_search import RandomSearch\n"
     good.write_text(head + "class Good(RandomSearch):\n    pass\n", encoding="utf-8")
     bad.write_text(
-        head + "import random\nclass Bad(RandomSearch):\n    def _draw(self):\n"
-        "        return tuple(random.randrange(r) for r in self.space.radices)\n",
+        head + "import random\nclass Bad(RandomSearch):\n    def ask(self):\n"
+        "        return self._trial(tuple(random.randrange(r) for r in self.space.radices))\n",
         encoding="utf-8",
     )
     assert "FAIL" not in _workbench("check", good).stdout
