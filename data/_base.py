@@ -75,6 +75,11 @@ class Benchmark(ABC):
     def replicates(self, archs: Archs) -> Ints | None:
         """Return how many training seeds are stored of each, ``(n,)``; None: any number."""
 
+    def stored(self, arch: Arch) -> int | None:
+        """Return how many training seeds are stored of one architecture; None: any number."""
+        counts = self.replicates(np.array([arch], dtype=np.int16))
+        return None if counts is None else int(counts[0])
+
     def truth(self, archs: Archs, metric: str | None = None) -> Floats:  # noqa: ARG002
         """Return the mean of a metric over stored replicates at the last epoch, shape ``(n,)``.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.errors import ArchitectureError, TableError, did_you_mean
+from workbench.errors import ArchitectureError, DataMissing, TableError, did_you_mean
 from workbench.spaces import Space
 from workbench.types import Arch, Archs, Decision, Floats, Ints
 
@@ -25,8 +25,10 @@ def read(frame_or_path: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str | 
 
     Raises
     ------
+    DataMissing
+        The file is not there.
     TableError
-        The file is not there, or not a table.
+        It is not a table.
     """
     import pandas as pd
 
@@ -42,6 +44,8 @@ def read(frame_or_path: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str | 
             frame = pd.read_parquet(path)
         else:
             raise TableError(f"{path}: a table is a .csv or a .parquet file")
+    except FileNotFoundError:
+        raise DataMissing(f"there is no table {path}") from None
     except (OSError, ValueError) as error:
         raise TableError(f"{path} cannot be read as a table: {error}") from error
     return frame.rename(columns=lambda name: str(name).strip()), digest, path.stem

@@ -165,6 +165,14 @@ class TableBenchmark(Benchmark):
         """Return how many training seeds are stored of each, ``(n,)``."""
         return self._table.counts[self._rows_of(archs)].astype(np.int64)
 
+    def stored(self, arch: Arch) -> int:
+        """Return how many training seeds are stored of one architecture."""
+        look = self._look_up
+        try:
+            return look.counts[look.rows[look.pack(*arch)]]
+        except (KeyError, StructError, TypeError):
+            raise self._unknown(arch) from None
+
     def truth(self, archs: Archs, metric: str | None = None) -> Floats:
         """Return the mean over the stored replicates at the last epoch; see ``Benchmark.truth``.
 

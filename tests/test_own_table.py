@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from workbench.data._own_table import from_table
-from workbench.errors import ArchitectureError, BenchmarkError, ParameterError, TableError
+from workbench.errors import ArchitectureError, BenchmarkError, DataMissing, ParameterError, TableError
 from workbench.spaces import Space, space
 from workbench.testing.benchmarks import Check, benchmark_checks
 from workbench.types import Decision, Metric
@@ -219,7 +219,8 @@ def test_an_empty_table_is_refused() -> None:
 def test_unreadable_files_are_explained(tmp_path: Path, name: str) -> None:
     (tmp_path / "table.xlsx").write_bytes(b"")
     (tmp_path / "broken.parquet").write_bytes(b"nonsense")
-    with pytest.raises(TableError, match=name):
+    expected = DataMissing if name.startswith("absent") else TableError
+    with pytest.raises(expected, match=name):
         from_table(tmp_path / name, SMALL, "v")
 
 

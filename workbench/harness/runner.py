@@ -101,7 +101,6 @@ class Log:
         self._expose = tuple(expose)
         self._asked: dict[Arch, int] = {}
         self._spent: dict[int, float] = {}
-        self._stored: dict[Arch, int | None] = {}
         self._steps = 0
 
     def evaluate(self, trial: Trial, now: float) -> tuple[float, Observation]:
@@ -135,11 +134,7 @@ class Log:
         self._steps += 1
 
     def _replicate(self, arch: Arch, times: int) -> int:
-        if arch not in self._stored:
-            row = np.array([arch], dtype=np.int16)
-            counts = self.bench.replicates(self.bench.space.check(row))
-            self._stored[arch] = None if counts is None else int(counts[0])
-        stored = self._stored[arch]
+        stored = self.bench.stored(arch)
         hashed = self._draw(arch, times)
         return hashed if stored is None else hashed % stored
 

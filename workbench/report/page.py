@@ -46,6 +46,7 @@ def content(results: Results) -> dict[str, Any]:
         "verdict": verdict_of(results),
         "figures": list(_figures(results, scores)),
         "summary": summary(results),
+        "ordered": _ordered,
         "cost": _cost(results),
         "comparisons": comparisons,
         "failures": _failures(results),
@@ -131,6 +132,13 @@ def _figures(results: Results, scores: Any) -> Any:
     for title, drawing, caption in drawn:
         if drawing is not None:
             yield title, svg(drawing, f"{title}. {caption}"), caption
+
+
+def _ordered(bench: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the strategies of a benchmark that have finished runs, best mean score first."""
+    known = [(s, row) for s, row in bench["strategies"].items() if row["score"]]
+    sign = 1 if bench["metric"]["direction"] == "min" else -1
+    return sorted(known, key=lambda item: sign * item[1]["score"]["mean"])
 
 
 def _complete(results: Results) -> dict[str, dict[str, Any]]:

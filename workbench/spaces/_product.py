@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -265,14 +266,14 @@ class Space:
                 f"{self.name} has {self.dimension} decisions; got {len(arch)}: {arch}"
             )
         rank = 0
-        for value, radix in zip(arch, self.radices, strict=True):
+        for value, radix in zip(map(operator.index, arch), self.radices, strict=True):
             if not 0 <= value < radix:
                 raise ArchitectureError(
                     f"{arch} is no architecture of {self.name}: values must be 0 to"
                     f" {tuple(r - 1 for r in self.radices)}"
                 )
             rank = rank * radix + value
-        return int(rank)
+        return rank
 
     @cached_property
     def _strides(self) -> Ints:
