@@ -28,7 +28,7 @@ TEST = 1000
 def quality(
     bench: wb.Benchmark, encoding: str, predictor: str, size: int, replicates: int
 ) -> Floats:
-    """Return Kendall's tau on 1,000 test architectures, one a replicate, shape ``(replicates,)``."""
+    """Return Kendall's tau on 1,000 test architectures for each replicate, ``(replicates,)``."""
     space = bench.space
     archs = space.all()
     classes = space.index(space.canonical(archs))

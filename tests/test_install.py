@@ -45,7 +45,7 @@ def _made(folder: Path) -> Path:
 
 
 def _environment(folder: Path) -> Path:
-    _run(sys.executable, "-m", "venv", folder, cwd=folder.parent)
+    _run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder.parent)
     site = next(folder.glob("lib/python*/site-packages"))
     (site / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     return folder / "bin" / "python"
@@ -87,7 +87,8 @@ def test_installed_package_runs_a_study(
     built: Path, tmp_path: Path, what: Callable[[Path], list[str]]
 ) -> None:
     python = _environment(tmp_path / "an environment")
-    pip = [str(python), "-m", "pip", "install", "--no-deps", "--no-build-isolation", "-q"]
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install"]
+    pip += ["--no-deps", "--no-build-isolation", "-q"]
     _run(*pip, *what(built), cwd=tmp_path)
     where = _run(python, "-c", "import workbench; print(workbench.__file__)", cwd=tmp_path)
     assert str(tmp_path if what is not _editable else built) in where

@@ -10,7 +10,13 @@ import pandas as pd
 import pytest
 
 from workbench.data._own_table import from_table
-from workbench.errors import ArchitectureError, BenchmarkError, DataMissing, ParameterError, TableError
+from workbench.errors import (
+    ArchitectureError,
+    BenchmarkError,
+    DataMissing,
+    ParameterError,
+    TableError,
+)
 from workbench.spaces import Space, space
 from workbench.testing.benchmarks import Check, benchmark_checks
 from workbench.types import Decision, Metric

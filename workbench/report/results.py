@@ -46,7 +46,7 @@ class Results(NamedTuple):
         return [s["label"] for s in self.meta["study"]["strategies"]]
 
     def scores(self, column: str) -> dict[str, dict[str, Floats]]:
-        """Return a column of ``final`` as ``[benchmark][strategy]`` arrays, what is known of finished runs."""
+        """Return a column of ``final`` as ``[benchmark][strategy]`` arrays of what is known."""
         found: dict[str, dict[str, Floats]] = {}
         for bench in self.benchmarks:
             mine = self.final[self.final["benchmark"] == bench]

@@ -1,1 +1,1 @@
-"""The contract suites that every plug-in passes, shipped so that a plug-in's author can run them."""
+"""The contract suites that every plug-in passes, shipped for the authors of plug-ins."""
