@@ -207,7 +207,8 @@ def _run(
     from workbench.harness.plan import prepare
 
     folder = out or Path(study.name)
-    plan: Plan = prepare(study, source)
+    with _busy("opening benchmarks"):
+        plan: Plan = prepare(study, source)
     try:
         with _progress(study.name) as progress:
             outcome = run_plan(plan, folder, workers, progress)
@@ -224,13 +225,27 @@ def _report(folder: Path, as_json: bool) -> None:
     from workbench.report.page import verdict_of, write_report
     from workbench.report.results import read_results, summary, write_results
 
-    results = read_results(folder)
-    write_results(results)
-    path = write_report(results)
+    with _busy("writing results and report"):
+        results = read_results(folder)
+        write_results(results)
+        path = write_report(results)
     if as_json:
         _print_json(summary(results) | {"report": str(path)})
         return
     print("\n".join([*verdict_of(results), "", str(path.resolve())]))
+
+
+@contextmanager
+def _busy(words: str) -> Iterator[None]:
+    """Show on a terminal that something of a few seconds goes on."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status(words):
+            yield
+    else:
+        yield
 
 
 @contextmanager

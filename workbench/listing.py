@@ -90,9 +90,11 @@ def query(name: str, architecture: str) -> dict[str, Any]:
 
 def query_text(found: Mapping[str, Any]) -> str:
     """Return what ``query`` found as text."""
+    epochs = found["epochs"]
+    trained = f"{epochs} epochs" if epochs > 1 else "the whole training"
     lines = [
         f"{found['benchmark']}  {found['architecture']}",
-        f"after {found['epochs']} epochs, one number a training seed; score: {found['score']}",
+        f"after {trained}, one number a training seed; score: {found['score']}",
     ]
     for metric in found["metrics"].values():
         values = "  ".join(f"{v:.6g}" for v in metric["replicates"])

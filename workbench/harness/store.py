@@ -24,7 +24,7 @@ from workbench.errors import StoreError
 from workbench.harness.plan import Plan
 from workbench.harness.provenance import provenance
 from workbench.harness.runner import RunResult
-from workbench.harness.study import Study
+from workbench.harness.study import Study, effective_parameters
 
 FILE = "study.sqlite"
 _LOCK = "study.lock"
@@ -237,13 +237,13 @@ def _make(connection: sqlite3.Connection, plan: Plan) -> None:
         "study": json.loads(plan.study.canonical()),
         "fingerprint": plan.fingerprint,
         "benchmarks": facts,
+        "parameters": {e.label: effective_parameters(e) for e in plan.study.strategies},
         "provenance": provenance(),
     }
     for statement in _SCHEMA.split(";"):
         connection.execute(statement)
-    connection.executemany(
-        "INSERT INTO meta VALUES (?, ?)", [(k, json.dumps(v)) for k, v in meta.items()]
-    )
+    rows = [(key, json.dumps(value, default=repr)) for key, value in meta.items()]
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
 
 
 def _compare(connection: sqlite3.Connection, folder: Path, plan: Plan) -> None:

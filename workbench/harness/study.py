@@ -206,6 +206,14 @@ def strategy_arguments(entry: StrategyEntry) -> dict[str, Any]:
     return dict(cls.PRESETS[entry.preset]) | entry.parameters
 
 
+def effective_parameters(entry: StrategyEntry) -> dict[str, Any]:
+    """Return every parameter of a strategy as it runs: defaults, then preset, then the study's."""
+    cls = registry.load("strategies", entry.name)
+    signature = inspect.signature(cls.__init__).parameters
+    defaults = {k: p.default for k, p in list(signature.items())[3:] if p.default is not p.empty}
+    return defaults | strategy_arguments(entry)
+
+
 def _plugin_faults(study: Study, source: str) -> Iterator[str]:
     """Yield what is wrong with the names of strategies and of their parameters."""
     for i, entry in enumerate(study.strategies):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,7 +107,7 @@ def curves(results: Results, bench: str, strategy: str, axis: str) -> tuple[Floa
 def _panel(ax: Axes, results: Results, bench: str, axis: str, style: Mapping[str, Look]) -> None:
     facts = results.meta["benchmarks"][bench]
     reference = facts["optimum"] - facts["random_mean"]
-    lowest = reference
+    lowest, highest = reference, 0.0
     for strategy, look in style.items():
         grid, regrets = curves(results, bench, strategy, axis)
         if not len(grid):
@@ -116,7 +115,7 @@ def _panel(ax: Axes, results: Results, bench: str, axis: str, style: Mapping[str
         rng = seeds.generator(results.meta["study"]["seed"], bench, strategy, axis, "bands")
         low, middle, high = mean_bands(regrets, rng)
         floor = middle[middle > 0].min(initial=reference)
-        lowest = min(lowest, floor)
+        lowest, highest = min(lowest, floor), max(highest, middle.max())
         ax.fill_between(grid, np.maximum(low, floor / 3), high, color=look.colour, alpha=0.16, lw=0)
         every = max(1, len(grid) // 6)
         ax.plot(
@@ -125,7 +124,8 @@ def _panel(ax: Axes, results: Results, bench: str, axis: str, style: Mapping[str
         )  # fmt: skip
     ax.axhline(reference, ls=":", lw=1, color="#888888", label="mean random architecture")
     ax.set_yscale("log")
-    ax.set_ylim(lowest / 1.5, reference * 1.3)
+    # Where a few architectures are very bad (fcnet), the mean random one is out of the picture.
+    ax.set_ylim(lowest / 1.5, min(reference, highest or reference) * 1.3)
     _plain_ticks(ax)
     unit = facts["metric"]["unit"]
     ax.set(title=bench, ylabel=f"regret ({unit})" if unit else "regret")
@@ -172,8 +172,7 @@ def _rank_map(ax: Axes, order: list[str], shown: list[str], means: Floats) -> No
     ax.imshow(ranks, cmap="Blues_r", vmin=-1, vmax=len(order) + 2, aspect="auto", alpha=0.85)
     for (i, j), rank in np.ndenumerate(ranks):
         ax.text(j, i, f"{rank:g}", ha="center", va="center", fontsize=9, color="#000000")
-    names = ["\n".join(wrap(b.replace("/", "/ "), 12)) for b in shown]
-    ax.set_xticks(range(len(shown)), names, fontsize=8)
+    ax.set_xticks(range(len(shown)), shown, fontsize=8, rotation=20, ha="right")
     ax.set_yticks(range(len(order)), [f"mean {r:.1f}" for r in overall])
     ax.set_title("rank on each benchmark (by mean score)")
     ax.tick_params(length=0)

@@ -37,7 +37,7 @@ def write_report(results: Results) -> Path:
 
 def content(results: Results) -> dict[str, Any]:
     """Return everything the page shows."""
-    study = results.meta["study"]
+    study, used = results.meta["study"], results.meta["parameters"]
     comparisons = compare_all(_complete(results))
     scores = pooled(results)
     return {
@@ -51,7 +51,8 @@ def content(results: Results) -> dict[str, Any]:
         "comparisons": comparisons,
         "failures": _failures(results),
         "parameters": [
-            (s["label"], s["name"], s["preset"], _parameters(s)) for s in study["strategies"]
+            (s["label"], s["name"], s["preset"], _parameters(used[s["label"]]))
+            for s in study["strategies"]
         ],
         "provenance": results.meta["provenance"],
         "fingerprint": results.meta["fingerprint"],
@@ -183,6 +184,5 @@ def _missing_runs(results: Results) -> str:
     )
 
 
-def _parameters(entry: dict[str, Any]) -> str:
-    own = {k: v for k, v in entry.items() if k not in ("name", "label", "preset")}
-    return ", ".join(f"{k} = {json.dumps(v)}" for k, v in sorted(own.items())) or "defaults"
+def _parameters(values: dict[str, Any]) -> str:
+    return ", ".join(f"{k} = {json.dumps(v)}" for k, v in sorted(values.items())) or "none"
