@@ -151,6 +151,7 @@ def test_second_writer_is_refused(tmp_path: Path) -> None:
         while _stored(folder) < 1:
             assert process.poll() is None
             time.sleep(0.01)
+        process.send_signal(signal.SIGSTOP)  # so that it cannot be done before we look
         second = subprocess.run(_command(folder, 1), capture_output=True, text=True, check=False)
         assert second.returncode == 2
         assert f"process {process.pid} on" in second.stderr

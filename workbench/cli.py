@@ -222,17 +222,22 @@ def _run(
 
 
 def _report(folder: Path, as_json: bool) -> None:
-    from workbench.report.page import verdict_of, write_report
-    from workbench.report.results import read_results, summary, write_results
+    """Write results and report in a process of its own, and print what they say.
 
-    with _busy("writing results and report"):
-        results = read_results(folder)
-        write_results(results)
-        path = write_report(results)
+    So the memory of search libraries here and of pictures there never add up.
+    """
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    from workbench.report.write import write_all
+
+    context = multiprocessing.get_context("spawn")
+    with _busy("writing results and report"), ProcessPoolExecutor(1, context) as pool:
+        written = pool.submit(write_all, folder).result()
     if as_json:
-        _print_json(summary(results) | {"report": str(path)})
-        return
-    print("\n".join([*verdict_of(results), "", str(path.resolve())]))
+        _print_json(written.summary | {"report": str(written.report)})
+    else:
+        print("\n".join([*written.verdict, "", str(written.report.resolve())]))
 
 
 @contextmanager

@@ -22,12 +22,22 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class WorkbenchError(Exception):
-    """Base of every error that the workbench raises on purpose."""
+    """Base of every error that the workbench raises on purpose; crosses process boundaries."""
 
     exit_code = 2
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (type(self), self.args)
+
+
+def _again(cls: type[WorkbenchError], args: tuple[Any, ...]) -> WorkbenchError:
+    error = cls.__new__(cls)
+    error.args = args
+    return error
 
 
 class StudyError(WorkbenchError):

@@ -30,6 +30,9 @@ FILE = "study.sqlite"
 _LOCK = "study.lock"
 _HOLDER = "study.lock.holder"
 _FORMAT = "1"
+_BLOCK = 10_000
+_PATIENCE = 0.5
+"""Seconds to wait for a lock: `status` holds it for a moment to see whether it is free."""
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -104,7 +107,7 @@ def open_store(folder: Path, plan: Plan) -> Iterator[Store]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / _LOCK)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_PATIENCE)
     except Timeout:
         holder = _read_text(folder / _HOLDER) or "an unknown process"
         raise StoreError(f"{folder} is being written by {holder}; wait for it or stop it") from None
@@ -139,19 +142,34 @@ def read_meta(folder: Path) -> dict[str, Any]:
 
 
 def read_runs(folder: Path) -> pd.DataFrame:
-    """Return one row a stored run: benchmark, strategy, replicate, error, wall, cpu, host."""
-    with _reader(folder) as db:
-        return pd.read_sql_query("SELECT * FROM runs ORDER BY run", db)
-
-
-def read_trials(folder: Path) -> pd.DataFrame:
-    """Return one row a stored trial with its run's names, in the order of run and ask."""
+    """Return one row a stored run: its names, error, wall, cpu, host, asked and failed trials."""
     query = """
-        SELECT runs.benchmark, runs.strategy, runs.replicate AS run_replicate, trials.*
-        FROM trials JOIN runs USING (run) ORDER BY trials.run, trials.step_asked
+        SELECT runs.*, count(trials.run) AS asked,
+               coalesce(sum(trials.status <> 'ok'), 0) AS failed_trials
+        FROM runs LEFT JOIN trials USING (run) GROUP BY run ORDER BY run
     """
     with _reader(folder) as db:
         return pd.read_sql_query(query, db)
+
+
+def read_told(folder: Path) -> pd.DataFrame:
+    """Return one row a told trial with its run's names, by run and in the order of tells."""
+    query = """
+        SELECT run, arch, epochs, replicate, status, score, cost, ended, truth, test
+        FROM trials WHERE step_told IS NOT NULL ORDER BY run, step_told
+    """
+    numbers = dict.fromkeys(("score", "cost", "truth", "test"), "float64")
+    with _reader(folder) as db:
+        # In blocks, because rows of Python objects take ten times the memory of the frame.
+        blocks = pd.read_sql_query(query, db, chunksize=_BLOCK, dtype=numbers)
+        trials = pd.concat([*blocks], ignore_index=True)
+    runs = read_runs(folder).set_index("run")
+    for column in ("benchmark", "strategy"):
+        names = pd.Categorical(runs[column], categories=list(dict.fromkeys(runs[column])))
+        codes = pd.Series(names.codes, index=runs.index)[trials["run"]].to_numpy()
+        trials[column] = pd.Categorical.from_codes(codes, names.categories)
+    trials["run_replicate"] = runs["replicate"][trials["run"]].to_numpy()
+    return trials
 
 
 def progress_of(folder: Path) -> dict[str, Any]:
@@ -169,17 +187,17 @@ def progress_of(folder: Path) -> dict[str, Any]:
 
 
 def _writer(folder: Path) -> str | None:
-    """Return who says to be writing a folder, None where nobody does or that process is gone."""
+    """Return who is writing a folder, None where nobody is."""
     holder = _read_text(folder / _HOLDER)
-    process, _, host = holder.removeprefix("process ").partition(" on ")
-    if host == platform.node() and process.isdigit():
-        try:
-            os.kill(int(process), 0)
-        except ProcessLookupError:
-            return None
-        except PermissionError:
-            pass
-    return holder or None
+    if not holder:
+        return None
+    try:
+        with FileLock(folder / _LOCK).acquire(timeout=0):
+            return None  # the holder died without taking its name away
+    except Timeout:
+        return holder
+    except OSError:
+        return None  # a folder that nobody can write
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from workbench import seeds
-from workbench.harness.store import read_meta, read_runs, read_trials
+from workbench.harness.store import read_meta, read_runs, read_told
 from workbench.spaces import Space
 from workbench.statistics.bootstrap import Interval, interval, iqm
 from workbench.types import Floats
@@ -65,22 +65,16 @@ def read_results(folder: Path) -> Results:
     StoreError
         The folder holds no study.
     """
-    meta, runs, trials = read_meta(folder), read_runs(folder), read_trials(folder)
-    told = trials[trials["step_told"].notna()].sort_values(["run", "step_told"], kind="stable")
-    told = _incumbents(told.reset_index(drop=True))
-    sign = told["benchmark"].map({b: _sign(f) for b, f in meta["benchmarks"].items()})
-    for column in ("score", "truth", "incumbent_score", "incumbent_truth"):
-        told[f"{column}_own"] = told[column] * sign
-    optimum = told["benchmark"].map(_facts(meta, "optimum"))
-    random_mean = told["benchmark"].map(_facts(meta, "random_mean"))
+    meta, runs = read_meta(folder), read_runs(folder)
+    told = _incumbents(read_told(folder))
+    optimum = _spread(_facts(meta, "optimum"), told)
+    random_mean = _spread(_facts(meta, "random_mean"), told)
     told["regret"] = optimum - told["incumbent_truth"]
     told["normalised"] = (told["incumbent_truth"] - random_mean) / (optimum - random_mean)
-    whole = told[told["run"].isin(runs.loc[runs["error"].isna(), "run"])]
-    final = whole.groupby("run", sort=True).tail(1).reset_index(drop=True)
-    asked = trials.groupby("run").size()
-    failed = trials.loc[trials["status"] != "ok"].groupby("run").size()
-    final["queries_asked"] = final["run"].map(asked)
-    final["failed_trials"] = final["run"].map(failed).fillna(0).astype(int)
+    final = told.groupby("run", sort=True).tail(1)
+    final = final.merge(runs[["run", "error", "asked", "failed_trials"]], on="run")
+    final = final[final["error"].isna()].reset_index(drop=True)
+    final["incumbent_truth_own"] = final["incumbent_truth"] * _signs(meta, final)
     return Results(folder, meta, runs, told, final)
 
 
@@ -106,11 +100,7 @@ def write_text(path: Path, text: str) -> None:
 def table(results: Results) -> pd.DataFrame:
     """Return one row a told trial, in the metric's own unit, as ``results.parquet`` holds it."""
     trials = results.trials
-    unique = trials[["benchmark", "arch"]].drop_duplicates()
-    names = {
-        (b, a): space_of(b, results.meta).format(tuple(map(int, a.split(","))))
-        for b, a in unique.itertuples(index=False)
-    }
+    sign = _signs(results.meta, trials)
     return pd.DataFrame(
         {
             "benchmark": trials["benchmark"],
@@ -118,23 +108,30 @@ def table(results: Results) -> pd.DataFrame:
             "replicate": trials["run_replicate"],
             "query": trials["query"],
             "seconds": trials["ended"],
-            "architecture": [
-                names[key]
-                for key in trials[["benchmark", "arch"]].itertuples(index=False, name=None)
-            ],
+            "architecture": _official_strings(results),
             "epochs": trials["epochs"],
             "training_seed": trials["replicate"],
             "status": trials["status"],
-            "score": trials["score_own"],
+            "score": trials["score"] * sign,
             "cost": trials["cost"],
-            "truth": trials["truth_own"],
+            "truth": trials["truth"] * sign,
             "test": trials["test"],
-            "incumbent_score": trials["incumbent_score_own"],
-            "incumbent_truth": trials["incumbent_truth_own"],
+            "incumbent_score": trials["incumbent_score"] * sign,
+            "incumbent_truth": trials["incumbent_truth"] * sign,
             "incumbent_test": trials["incumbent_test"],
             "regret": trials["regret"],
         }
     )
+
+
+def _official_strings(results: Results) -> pd.Series:
+    found = []
+    for bench, archs in results.trials.groupby("benchmark", observed=True)["arch"]:
+        where = space_of(str(bench), results.meta)
+        codes, unique = pd.factorize(archs)
+        names = [where.format(tuple(map(int, a.split(",")))) for a in unique]
+        found.append(pd.Series(np.array(names, dtype=object)[codes], index=archs.index))
+    return pd.concat(found) if found else pd.Series(dtype=object)
 
 
 def summary(results: Results) -> dict[str, Any]:
@@ -195,7 +192,7 @@ def _summary_of(results: Results, bench: str, strategy: str) -> dict[str, Any]:
         "runs": len(rows),
         "failed_runs": int(mine["error"].notna().sum()),
         "failed_trials": int(rows["failed_trials"].sum()),
-        "queries": _mean(rows["queries_asked"]),
+        "queries": _mean(rows["asked"]),
         "seconds": _mean(rows["ended"]) if results.meta["benchmarks"][bench]["has_cost"] else None,
     }
 
@@ -256,6 +253,18 @@ def _incumbents(told: pd.DataFrame) -> pd.DataFrame:
         found = held.to_numpy(dtype=np.float64)[place.fillna(0).astype(int)]
         told[f"incumbent_{column}"] = np.where(place.isna(), np.nan, found)
     return told
+
+
+def _spread(by_benchmark: Mapping[str, float], trials: pd.DataFrame) -> Floats:
+    """Return what each trial's benchmark is given, one number a row."""
+    names = trials["benchmark"].cat
+    of_code = np.array([by_benchmark[name] for name in names.categories] or [np.nan])
+    return np.asarray(of_code[names.codes])
+
+
+def _signs(meta: Mapping[str, Any], trials: pd.DataFrame) -> Floats:
+    """Return what turns a score of each trial back into its metric's own unit."""
+    return _spread({b: _sign(f) for b, f in meta["benchmarks"].items()}, trials)
 
 
 def _sign(facts: Mapping[str, Any]) -> float:

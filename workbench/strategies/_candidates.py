@@ -3,55 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.spaces import Space
-from workbench.types import Arch, Archs, Floats
+from workbench.types import Arch, Archs, Floats, Ints, Mask
 
 WHOLE = 1 << 17
 """Up to so many rows, all isomorphism classes are candidates."""
 
 _NUMBERS = 1 << 27
 _DEFAULT_SIZE = 1000
+_BLOCK = 4096
+
+Features: TypeAlias = NDArray[np.float32] | Floats
 
 
 class Ranked(NamedTuple):
-    """Candidates, ``(n, d)`` in canonical form, and their features, ``(n, k)``."""
+    """Candidates, ``(n, d)`` in canonical form, their features, ``(n, k)``, and which may be asked.
+
+    Those that may not are left among the others because features of a whole space are large.
+    """
 
     archs: Archs
-    features: Floats
+    features: Features
+    open: Mask
 
 
 class Candidates(Protocol):
     """A source of candidates that also encodes what was evaluated."""
 
-    def encode(self, archs: list[Arch]) -> Floats:
+    def encode(self, archs: list[Arch]) -> Features:
         """Return the features of canonical architectures, ``(n, k)``."""
 
     def propose(self, elites: list[Arch], avoid: Set[Arch]) -> Ranked:
         """Return candidates, none of them in ``avoid``; ``elites`` are the best so far."""
 
 
+class Classes(NamedTuple):
+    """One representative of every class of a space, by rising rank, and its features."""
+
+    archs: Archs
+    ranks: Ints
+    features: Features
+
+
 class WholeSpace:
-    """One representative of every class, encoded once."""
+    """All classes of a space, encoded when they are first ranked, once a process."""
 
-    def __init__(self, archs: Archs, features: Floats) -> None:
-        self._archs = archs
-        self._features = features
-        self._place = {tuple(row): i for i, row in enumerate(archs.tolist())}
+    def __init__(self, space: Space, encoder: Any) -> None:
+        self._made_of = _Key(space, encoder)
 
-    def encode(self, archs: list[Arch]) -> Floats:
+    def encode(self, archs: list[Arch]) -> Features:
         """Return the features of canonical architectures."""
-        return self._features[[self._place[arch] for arch in archs]]
+        return self._classes.features.take(self._places(archs), axis=0)
 
     def propose(self, elites: list[Arch], avoid: Set[Arch]) -> Ranked:  # noqa: ARG002
-        """Return all that is not to be avoided."""
-        keep = np.ones(len(self._archs), dtype=np.bool_)
-        keep[[self._place[arch] for arch in avoid]] = False
-        return Ranked(self._archs[keep], self._features[keep])
+        """Return all classes, those to be avoided marked."""
+        classes = self._classes
+        free = np.ones(len(classes.archs), dtype=np.bool_)
+        free[self._places(list(avoid))] = False
+        return Ranked(classes.archs, classes.features, free)
+
+    def _places(self, archs: list[Arch]) -> Ints:
+        if not archs:
+            return np.empty(0, dtype=np.int64)
+        ranks = self._made_of.space.index(np.array(archs, dtype=np.int16))
+        return np.searchsorted(self._classes.ranks, ranks)
+
+    @cached_property
+    def _classes(self) -> Classes:
+        try:
+            return _shared_classes(self._made_of)
+        except TypeError:  # an encoder with parameters that cannot be compared
+            return self._made_of.build()
 
 
 class AroundTheBest:
@@ -69,7 +97,7 @@ class AroundTheBest:
         self._mutated = size - self._random
         self._encoder = encoder.fit(space.sample(max(size, 100), rng))
 
-    def encode(self, archs: list[Arch]) -> Floats:
+    def encode(self, archs: list[Arch]) -> Features:
         """Return the features of canonical architectures."""
         return np.asarray(self._encoder.transform(np.array(archs, dtype=np.int16)))
 
@@ -84,7 +112,8 @@ class AroundTheBest:
         rows = map(tuple, self._space.canonical(draws).tolist())
         new = [row for row in dict.fromkeys(rows) if row not in avoid]
         archs = np.array(new, dtype=np.int16).reshape(-1, self._space.dimension)
-        return Ranked(archs, self.encode(new) if new else np.empty((0, 0)))
+        features = self.encode(new) if new else np.empty((0, 0))
+        return Ranked(archs, features, np.ones(len(new), dtype=np.bool_))
 
 
 def candidates_of(
@@ -92,7 +121,7 @@ def candidates_of(
 ) -> Candidates:
     """Return the whole space where no size is given and it can be listed, made ones elsewhere."""
     if size is None and _fits(space, encoder):
-        return whole_space(space, encoder)
+        return WholeSpace(space, encoder)
     return AroundTheBest(space, encoder, rng, size or _DEFAULT_SIZE, random_part)
 
 
@@ -103,14 +132,6 @@ def _fits(space: Space, encoder: Any) -> bool:
     few = space.sample(100, np.random.default_rng(0))
     width = encoder.fit(few).transform(few[:1]).shape[1]
     return bool(space.cardinality * width <= _NUMBERS)
-
-
-def whole_space(space: Space, encoder: Any) -> WholeSpace:
-    """Return the classes of a space under an encoding, kept for the next run in this process."""
-    try:
-        return _whole_space(_Key(space, encoder))
-    except TypeError:
-        return _Key(space, encoder).build()
 
 
 class _Key:
@@ -128,12 +149,23 @@ class _Key:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Key) and self._parts == other._parts
 
-    def build(self) -> WholeSpace:
+    def build(self) -> Classes:
         rows = self.space.canonical(self.space.all())
-        archs = self.space.unrank(np.unique(self.space.index(rows)))
-        return WholeSpace(archs, np.asarray(self.encoder.fit(archs).transform(archs)))
+        ranks = np.unique(self.space.index(rows))
+        archs = self.space.unrank(ranks)
+        return Classes(archs, ranks, _encoded(self.encoder.fit(archs), archs))
 
 
-@lru_cache(maxsize=4)
-def _whole_space(key: _Key) -> WholeSpace:
+def _encoded(encoder: Any, archs: Archs) -> Features:
+    """Return features in single precision, made in blocks: trees read no more, memory is halved."""
+    blocks = [archs[i : i + _BLOCK] for i in range(0, len(archs), _BLOCK)]
+    found = np.asarray(encoder.transform(blocks[0]), dtype=np.float32)
+    features = np.empty((len(archs), found.shape[1]), dtype=np.float32)
+    for i, block in enumerate(blocks):
+        features[i * _BLOCK : i * _BLOCK + len(block)] = encoder.transform(block)
+    return features
+
+
+@lru_cache(maxsize=2)
+def _shared_classes(key: _Key) -> Classes:
     return key.build()

@@ -22,10 +22,10 @@ from workbench.strategies._base import (
     check_number,
     parameter_error,
 )
-from workbench.strategies._candidates import candidates_of
+from workbench.strategies._candidates import Features, candidates_of
 from workbench.strategies._distinct import DistinctDraws
 from workbench.strategies._models import Given, encoding_of, gives_std, predictor_of, seeded
-from workbench.types import Arch, Floats, Observation, Task, Trial
+from workbench.types import Arch, Observation, Task, Trial
 
 
 class PredictorGuided(Strategy):
@@ -158,11 +158,12 @@ class PredictorGuided(Strategy):
     def _rank(self) -> list[Arch]:
         """Return the next batch, best first."""
         found = self._candidates.propose(self._best(), set() if self.repeats else self._seen)
-        if not len(found.archs):
+        if not found.open.any():
             return []
         belief = self._believe(found.features)
-        wanted = ACQUISITIONS[self.acquisition](belief, self.rng)
-        order = np.lexsort((self.rng.permutation(len(wanted)), -wanted))[: self.batch]
+        wanted = np.where(found.open, ACQUISITIONS[self.acquisition](belief, self.rng), -np.inf)
+        order = np.lexsort((self.rng.permutation(len(wanted)), -wanted))
+        order = order[: min(self.batch, np.count_nonzero(found.open))]
         return [tuple(row) for row in found.archs[order].tolist()]
 
     def _best(self) -> list[Arch]:
@@ -173,7 +174,7 @@ class PredictorGuided(Strategy):
         ranked = sorted(scores, key=lambda arch: -float(np.mean(scores[arch])))
         return ranked[: self.elites]
 
-    def _believe(self, features: Floats) -> Belief:
+    def _believe(self, features: Features) -> Belief:
         scores = np.array([score for score, _ in self._known])
         model = seeded(self._model, self.rng)
         model.fit(self._candidates.encode([arch for _, arch in self._known]), scores)
