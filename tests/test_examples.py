@@ -16,6 +16,7 @@ from workbench.testing.run import check_plugin
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = {"ask_and_tell.py": [], "predictor_quality.py": ["--replicates", "1"], "greedy.py": []}
+PICTURE = "picture.py"
 STUDIES = [*ROOT.glob("examples/*.toml"), *ROOT.glob("docs/studies/*.toml")]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -25,7 +26,7 @@ def _blocks(text: str, language: str) -> list[str]:
 
 
 def test_every_script_is_known() -> None:
-    assert {p.name for p in ROOT.glob("examples/*.py")} == set(SCRIPTS)
+    assert {p.name for p in ROOT.glob("examples/*.py")} == {*SCRIPTS, PICTURE}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -33,6 +34,15 @@ def test_scripts_run(name: str) -> None:
     command = [sys.executable, str(ROOT / "examples" / name), *SCRIPTS[name]]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_picture_of_a_study_is_saved(tmp_path: Path) -> None:
+    study = load_study(ROOT / "examples/greedy.toml", ["replicates=2", "budget.queries=5"])
+    run_study(study, tmp_path / "study")
+    picture = tmp_path / "out.png"
+    command = [str(ROOT / "examples" / PICTURE), str(tmp_path / "study"), str(picture)]
+    subprocess.run([sys.executable, *command], check=True)
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda p: p.name)

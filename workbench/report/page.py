@@ -130,9 +130,9 @@ def _figures(results: Results, scores: Any) -> Any:
             " validation data.",
         )
     )
-    for title, drawing, caption in drawn:
+    for i, (title, drawing, caption) in enumerate(drawn):
         if drawing is not None:
-            yield title, svg(drawing, f"{title}. {caption}"), caption
+            yield title, svg(drawing, f"{title}. {caption}", f"figure{i}"), caption
 
 
 def _ordered(bench: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

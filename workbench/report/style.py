@@ -63,13 +63,17 @@ def figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def svg(fig: Figure, title: str) -> str:
-    """Return a figure as an SVG element with a text alternative, in the page's own ink."""
+def svg(fig: Figure, title: str, prefix: str) -> str:
+    """Return a figure as an SVG element with a text alternative, in the page's own ink.
+
+    ``prefix`` goes before every id, so that the pictures of a page do not share any.
+    """
     buffer = io.StringIO()
     fig.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace(_INK, "currentColor")
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", text)
     label = title.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     opening = f'<svg role="img" aria-label="{label}" '
     text = re.sub(r'<svg (?:width="[^"]*"|height="[^"]*"|\s)*', opening, text, count=1)

@@ -89,28 +89,43 @@ def _against(
     for count, others in groups.items():
         names = _and(others)
         if count.better and not count.worse:
-            where = "every benchmark" if count.better == tasks else f"{count.better} of {tasks}"
-            rest_of = "" if count.better == tasks else " benchmarks, and on none worse"
-            said.append(f"It is really better than {names} on {where}{rest_of}.")
+            nowhere = ", and nowhere worse" if count.better < tasks else ""
+            said.append(f"It is really better than {names}{_on(count.better, tasks)}{nowhere}.")
         elif count.worse:
             said.append(
                 f"Against {names} it is really better on {count.better} and really worse on"
                 f" {count.worse} of {tasks} benchmarks."
             )
         else:
-            said.append(f"It cannot be told apart from {names} on any benchmark.")
+            said.append(f"It cannot be told apart from {names}{_on(0, tasks)}.")
     return said
 
 
 def _last(order: Sequence[str], comparisons: Sequence[Comparison], tasks: int) -> list[str]:
     """Say which strategies do no better than random search, where that is in the study."""
-    if "random_search" not in order or len(order) < 3:
-        return []
     others = [s for s in order if s != "random_search"]
+    if len(others) < 2 or len(others) == len(order):
+        return []
     no_better = [s for s in others if not tally(comparisons, s, "random_search").better]
-    if not no_better:
-        return [f"Every other strategy really beats random search on at least one of {tasks}."]
-    return [f"No benchmark shows {_and(no_better)} to be really better than random search."]
+    if no_better:
+        shown = "It is not shown" if tasks == 1 else "No benchmark shows"
+        return [f"{shown} that {_and(no_better)} do{_s(no_better)} better than random search."]
+    least = min(tally(comparisons, s, "random_search").better for s in others)
+    on = _on(least, tasks)
+    least_on = on if least == tasks else f" on at least {least} of {tasks} benchmarks"
+    return [f"Every other strategy is really better than random search{least_on}."]
+
+
+def _on(some: int, tasks: int) -> str:
+    if tasks == 1:
+        return ""
+    if some == 0:
+        return " on any benchmark"
+    return f" on all {tasks} benchmarks" if some == tasks else f" on {some} of {tasks} benchmarks"
+
+
+def _s(names: Sequence[str]) -> str:
+    return "es" if len(names) == 1 else ""
 
 
 def _interval(value: Interval) -> str:

@@ -1,0 +1,28 @@
+"""Save the regret figure of a study folder for a paper: `python examples/picture.py demo out.pdf`.
+
+The ending of the file name chooses the format. README's picture was made this way from the demo.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import workbench as wb
+from workbench.report.figures import anytime
+
+
+def main() -> None:
+    """Read a study folder and save regret against queries."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("picture", type=Path)
+    options = parser.parse_args()
+    figure = anytime(wb.read_results(options.folder), "query")
+    if figure is None:
+        raise SystemExit("no benchmark of this study knows its optimum")
+    figure.savefig(options.picture, dpi=110, facecolor="white")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""The report: one file that asks nobody for anything, and says what the numbers say."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import mannwhitneyu, trim_mean
+
+from workbench.harness.drive import run_study
+from workbench.harness.study import load_study, parse_study
+from workbench.report.figures import curves
+from workbench.report.page import number
+from workbench.report.results import read_results
+from workbench.report.style import looks
+from workbench.report.write import Written, write_all
+
+LABEL = '<script>alert("1 & 2")</script>'
+
+
+class Page(HTMLParser):
+    """Collects tags and attributes, and checks that they nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in {"meta", "br", "link", "img"}:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a finished study on four kinds of benchmark, written out."""
+    folder = tmp_path_factory.mktemp("report")
+    study = parse_study(
+        {
+            "name": "shown",
+            "replicates": 8,
+            "workers": 2,
+            "budget": {"queries": 25},
+            "benchmarks": ["nb201/cifar10", "nbgraph/cora", "fcnet/naval_propulsion", "mlp/car"],
+            "strategies": [
+                "random_search",
+                "local_search",
+                {"name": "regularized_evolution", "preset": "nats_bench", "label": LABEL},
+            ],
+        }
+    )
+    run_study(study, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def written(folder: Path) -> Written:
+    return write_all(folder)
+
+
+@pytest.fixture(scope="module")
+def text(written: Written) -> str:
+    return written.report.read_text(encoding="utf-8")
+
+
+def test_page_is_whole_and_asks_nobody(text: str) -> None:
+    page = Page(text)
+    assert page.open == []
+    assert not [t for t, _ in page.tags if t in {"script", "link", "img", "iframe"}]
+    for _, attributes in page.tags:
+        for name in ("src", "href", "xlink:href"):
+            value = attributes.get(name)
+            assert value is None or value.startswith(("#", "data:image/png;base64,")), value
+    assert "@import" not in text
+    assert "url(http" not in text
+
+
+def test_names_from_a_study_are_text(text: str) -> None:
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_pictures_have_words_and_follow_the_page(text: str) -> None:
+    pictures = re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL)
+    assert len(pictures) == 4
+    for picture in pictures:
+        root = ET.fromstring(picture)
+        assert root.get("role") == "img"
+        assert len(root.get("aria-label") or "") > 60
+        assert root.get("viewBox")
+        assert root.get("width") is None
+        assert "currentColor" in picture
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(set(ids)) == len(ids) > 100
+    used = {*re.findall(r'href="#([^"]+)"', text), *re.findall(r"url\(#([^)]+)\)", text)}
+    assert used
+    assert used <= set(ids)
+
+
+def test_verdict_comes_first(written: Written, text: str) -> None:
+    assert text.index('aria-label="Verdict"') < text.index("<svg")
+    assert "After 25 queries on 2 simulated workers" in written.verdict[0]
+    assert any("Only 8 runs each" in sentence for sentence in written.verdict)
+
+
+def test_summary_is_what_the_table_says(folder: Path, written: Written) -> None:
+    """Worked out again from results.parquet with numpy and scipy."""
+    frame = pd.read_parquet(folder / "results.parquet")
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    assert summary == written.summary
+    for bench, facts in summary["benchmarks"].items():
+        lower = facts["metric"]["direction"] == "min"
+        for strategy, row in facts["strategies"].items():
+            mine = frame[(frame["benchmark"] == bench) & (frame["strategy"] == strategy)]
+            truth = []
+            for _, run in mine.groupby("replicate"):
+                best = run["score"].argmin() if lower else run["score"].argmax()
+                truth.append(run["truth"].iloc[best])
+            assert row["score"]["mean"] == pytest.approx(np.mean(truth), rel=1e-12)
+            assert row["score"]["sd"] == pytest.approx(np.std(truth, ddof=1), rel=1e-9)
+            assert row["score"]["iqm"] == pytest.approx(trim_mean(truth, 0.25), rel=1e-12)
+            regret = np.abs(np.array(truth) - facts["optimum"])
+            assert row["regret"]["mean"] == pytest.approx(regret.mean(), rel=1e-9)
+            low, high = row["score"]["iqm_ci95"]
+            assert low <= row["score"]["iqm"] <= high
+            assert row["queries"] == 25
+            assert (row["test"] is None) == (facts["test_metric"] is None)
+            assert (row["seconds"] is None) == bench.startswith("nbgraph")
+
+
+def test_comparisons_are_scipys(folder: Path, text: str) -> None:
+    results = read_results(folder)
+    scores = results.scores("normalised")["nb201/cifar10"]
+    p = mannwhitneyu(scores["random_search"], scores["local_search"]).pvalue
+    assert f"<td>{number(float(p), 2)}</td>" in text
+
+
+def test_curves_step_where_incumbents_change(folder: Path) -> None:
+    results = read_results(folder)
+    grid, held = curves(results, "nb201/cifar10", "random_search", "query")
+    assert grid.tolist() == list(range(1, 26))
+    final = results.final
+    mine = final[(final["benchmark"] == "nb201/cifar10") & (final["strategy"] == "random_search")]
+    assert held[:, -1].tolist() == mine["regret"].tolist()
+    times, held = curves(results, "nb201/cifar10", "random_search", "ended")
+    assert (np.diff(times) > 0).all()
+    assert held[:, -1].tolist() == mine["regret"].tolist()
+
+
+def test_study_in_the_report_repeats_it(folder: Path, text: str, tmp_path: Path) -> None:
+    import html
+
+    (block,) = re.findall(r"<pre>(.*?)</pre>", text, flags=re.DOTALL)
+    path = tmp_path / "again.json"
+    path.write_text(html.unescape(block), encoding="utf-8")
+    run_study(load_study(path), tmp_path / "out")
+    write_all(tmp_path / "out")
+    summaries = [(f / "summary.json").read_bytes() for f in (folder, tmp_path / "out")]
+    assert summaries[0] == summaries[1]
+
+
+def test_unfinished_studies_say_so(tmp_path: Path) -> None:
+    plugin = tmp_path / "broken.py"
+    plugin.write_text(
+        "from workbench.strategies.random_search import RandomSearch\n"
+        "class Broken(RandomSearch):\n    def ask(self):\n        raise ValueError('no')\n",
+        encoding="utf-8",
+    )
+    data = {"name": "x", "replicates": 2, "budget": {"queries": 3}}
+    data |= {"benchmarks": ["nb201/cifar10"], "strategies": ["random_search", str(plugin)]}
+    run_study(parse_study(data), tmp_path / "out")
+    written = write_all(tmp_path / "out")
+    assert "2 of 4 runs are finished, 2 failed" in written.verdict[-1]
+    assert "ValueError: no" in written.report.read_text(encoding="utf-8")
+
+
+def test_looks_differ_and_stay() -> None:
+    names = [f"s{i}" for i in range(20)]
+    assert len(set(looks(names).values())) == 20
+    assert looks(names)["s3"] == looks(names[:5])["s3"]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (91.60666, "91.61"),
+        (0.0, "0"),
+        (None, "–"),  # noqa: RUF001
+        (float("nan"), "–"),  # noqa: RUF001
+        (1234567.0, "1.235e+06"),
+        (0.00001234, "1.234e-05"),
+        (123456.0, "123,456"),
+    ],
+)
+def test_numbers(value: float | None, words: str) -> None:
+    assert number(value) == words
