@@ -26,8 +26,8 @@ class Plan(NamedTuple):
     def fingerprint(self) -> dict[str, str | None]:
         """Return the hashes of what the numbers depend on beside the study: tables and plug-ins."""
         tables = {b.name: b.sha256 for b in self.benchmarks}
-        plugins = {e.name: registry.file_hash(e.name) for e in self.study.strategies}
-        return tables | {name: digest for name, digest in plugins.items() if digest}
+        plugins = {e.label: registry.file_hash(e.name) for e in self.study.strategies}
+        return tables | {label: digest for label, digest in plugins.items() if digest}
 
 
 def prepare(study: Study, source: str = "study") -> Plan:

@@ -268,8 +268,8 @@ def _compare(connection: sqlite3.Connection, folder: Path, plan: Plan) -> None:
     meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
     if json.loads(meta["format"]) != _FORMAT:
         raise StoreError(f"{folder} was written by another version of the workbench")
-    there = Study.model_validate_json(meta["study"]).canonical()
-    here = plan.study.canonical()
+    there = Study.model_validate_json(meta["study"]).identity()
+    here = plan.study.identity()
     hashes = json.loads(meta["fingerprint"])
     if there != here:
         lines = difflib.unified_diff(

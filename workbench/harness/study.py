@@ -133,6 +133,19 @@ class Study(_Section):
         """Return the study as canonical JSON, one key a line; equal studies give equal text."""
         return json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True)
 
+    def identity(self) -> str:
+        """Return the canonical JSON without the folders of files, whose content is hashed anyway.
+
+        Two studies of one identity are the same, wherever they and their files lie.
+        """
+        data = self.model_dump(mode="json")
+        for entry in data["benchmarks"]:
+            entry["table"] = entry["table"] and Path(entry["table"]).name
+        for entry in data["strategies"]:
+            if entry["name"].endswith(".py"):
+                entry["name"] = Path(entry["name"]).name
+        return json.dumps(data, indent=1, sort_keys=True)
+
     def compact(self) -> str:
         """Return the study as JSON without what is at its default; ``load_study`` reads it."""
         return json.dumps(self.model_dump(mode="json", exclude_defaults=True), indent=1)
