@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
-import warnings
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,14 +29,15 @@ _log = logging.getLogger(__name__)
 
 def folder() -> Path:
     """Return the folder of the cache; it need not exist."""
-    return Path(os.environ.get("WORKBENCH_CACHE") or user_cache_dir("nas-workbench", False))
+    named = os.environ.get("WORKBENCH_CACHE") or user_cache_dir("nas-workbench", False)
+    return Path(named).expanduser()
 
 
 def cached(name: str, source_hash: str, make: Callable[[], Arrays]) -> Arrays:
     """Return the arrays stored under a name, or make and store them.
 
     They are made again where the file is absent, damaged, of another layout, or came of a source
-    with another hash. Where they cannot be stored, a ``RuntimeWarning`` says so.
+    with another hash. Where they cannot be stored, the log says so, once a process.
     """
     path = folder() / f"{name}.npz"
     stamp = f"{LAYOUT}:{source_hash}"
@@ -47,13 +48,18 @@ def cached(name: str, source_hash: str, make: Callable[[], Arrays]) -> Arrays:
     try:
         _write(path, stamp, arrays)
     except OSError as error:
-        warnings.warn(
-            f"{path} cannot be written ({error}), so that {name} is converted again by every"
-            " process; WORKBENCH_CACHE names another folder",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        _warn_once(path.parent, error.strerror or str(error))
     return arrays
+
+
+@cache
+def _warn_once(where: Path, reason: str) -> None:
+    _log.warning(
+        "the cache %s cannot be written (%s), so that every process converts its data again;"
+        " WORKBENCH_CACHE names another folder",
+        where,
+        reason,
+    )
 
 
 def _read(path: Path, stamp: str) -> Arrays | None:
@@ -73,11 +79,12 @@ def _read(path: Path, stamp: str) -> Arrays | None:
 
 def _write(path: Path, stamp: str, arrays: Arrays) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
+    # Not by tempfile, whose files nobody else may read: a cache may be shared.
+    temporary = path.with_name(f".{path.stem}-{uuid4().hex}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             np.savez(file, allow_pickle=False, **{"stamp": np.array(stamp), **arrays})
-        Path(name).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

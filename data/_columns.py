@@ -30,7 +30,10 @@ def grid(columns: Columns, header: Sequence[str], faults: list[str]) -> Grid | N
         return _of_template(columns, header, faults)
     parts = [_of_template(column, header, faults) for column in columns]
     found = [part for part in parts if part is not None]
-    if len(found) < len(parts):
+    names = present(columns, header)
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        faults.append(f"{list(columns)} holds {', '.join(map(repr, repeated))} more than once")
+    if repeated or len(found) < len(parts):
         return None
     if not found or any(p.seeds or p.epochs != found[0].epochs for p in found):
         faults.append(
@@ -39,12 +42,18 @@ def grid(columns: Columns, header: Sequence[str], faults: list[str]) -> Grid | N
         )
         return None
     seeds = tuple(str(i) for i in range(len(found)))
-    names: dict[tuple[str | None, int | None], str] = {
+    by_seed: dict[tuple[str | None, int | None], str] = {
         (seed, epoch): name
         for seed, part in zip(seeds, found, strict=True)
         for (_, epoch), name in part.names.items()
     }
-    return Grid(seeds, found[0].epochs, names)
+    return Grid(seeds, found[0].epochs, by_seed)
+
+
+def present(columns: Columns, header: Sequence[str]) -> list[str]:
+    """Return the columns that are there of a specification, whatever else is wrong with it."""
+    templates = [columns] if isinstance(columns, str) else columns
+    return [name for template in templates for name in _matches(template, header).values()]
 
 
 def title(columns: Columns) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from workbench.data._columns import Columns, Grid, grid, title
-from workbench.data._rows import architectures, numbers, read
+from workbench.data._columns import Columns, Grid, grid, present, title
+from workbench.data._rows import architectures, decreasing, negative, numbers, read
 from workbench.data._table import Facts, Table, TableBenchmark
 from workbench.errors import ParameterError, TableError
 from workbench.spaces import Space
@@ -52,7 +53,8 @@ def from_table(
         only, and NaN before.
     cost : str or list of str, optional
         Seconds of training. Without ``{epoch}``: of the whole training, of which epoch ``e`` of
-        ``E`` is taken to have cost the part ``e / E``.
+        ``E`` is taken to have cost the part ``e / E``; with it: of the training up to the epoch.
+        Neither may be negative, nor decrease from an epoch to a later one.
     metrics : list of str or Metric
         Further columns (a Metric's name is the column). Without ``{epoch}`` they are properties of
         the architecture, the same at every epoch; without ``{seed}``, of every seed.
@@ -73,18 +75,25 @@ def from_table(
     whole = named_space(space) if isinstance(space, str) else space
     faults: list[str] = []
     quantities = _quantities(score, direction, test, cost, metrics)
-    grids = [grid(q.columns, list(frame.columns), faults) for q in quantities]
+    header = list(frame.columns)
+    grids = [grid(q.columns, header, faults) for q in quantities]
     known = [found for found in grids if found is not None]
     archs, good = architectures(frame, whole, architecture, faults)
     index = whole.index(archs)
     missing = len(whole.all()) - len(index)
     if missing and not allow_missing:
         faults.append(_missing(whole, archs, missing))
-    columns = numbers(frame, [n for found in known for n in found.names.values()], faults)
+    columns = numbers(frame, [n for q in quantities for n in present(q.columns, header)], faults)
+    for quantity, found in zip(quantities, grids, strict=True):
+        if quantity.role == "cost":
+            negative(columns, present(quantity.columns, header), faults)
+            if found is not None:
+                decreasing(columns, _along_epochs(found), faults)
     faults += _clashes(quantities, grids)
     if faults:
         raise TableError(
-            f"{stem} (rows count from 1, the header not counted):\n- " + "\n- ".join(faults)
+            f"{stem} (rows count from 1, the header not counted):\n- "
+            + "\n- ".join(dict.fromkeys(faults))
         )
     epochs = known[0].epochs or (1,)
     values = _values(quantities, known, columns, epochs)[good]
@@ -135,6 +144,15 @@ def _facts(name: str, quantities: list[_Quantity], epochs: tuple[int, ...], dige
         of_role.get("cost"),
         digest,
     )
+
+
+def _along_epochs(found: Grid) -> list[tuple[str, str]]:
+    """Return the columns of every two consecutive epochs of a seed."""
+    return [
+        (found.names[seed, before], found.names[seed, after])
+        for seed in found.seeds or (None,)
+        for before, after in pairwise(found.epochs)
+    ]
 
 
 def _clashes(quantities: list[_Quantity], grids: list[Grid | None]) -> list[str]:
@@ -189,5 +207,5 @@ def _missing(space: Space, archs: Archs, missing: int) -> str:
     shown = ", ".join(space.format(tuple(every[i].tolist())) for i in absent)
     return (
         f"{missing} of the {len(every)} architectures of {space.name} are missing, such as {shown};"
-        " allow_missing=True restricts the space to those in the table"
+        " allow_missing = true restricts the space to those in the table"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,11 +33,16 @@ def read(frame_or_path: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str | 
     import pandas as pd
 
     if isinstance(frame_or_path, pd.DataFrame):
-        return frame_or_path.rename(columns=str), None, "table"
+        frame = frame_or_path.rename(columns=str)
+        _refuse_repeated(list(frame.columns), "table")
+        return frame, None, "table"
     path = Path(frame_or_path)
     try:
         digest = sha256(path.read_bytes()).hexdigest()
         if path.suffix == ".csv":
+            # pandas renames what is repeated in a header, but not in a row.
+            first = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
+            _refuse_repeated([name.strip() for name in first.iloc[0] if name.strip()], str(path))
             # As text, so that 0012 stays what it is.
             frame = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
         elif path.suffix == ".parquet":
@@ -48,7 +53,14 @@ def read(frame_or_path: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str | 
         raise DataMissing(f"there is no table {path}") from None
     except (OSError, ValueError) as error:
         raise TableError(f"{path} cannot be read as a table: {error}") from error
-    return frame.rename(columns=lambda name: str(name).strip()), digest, path.stem
+    frame = frame.rename(columns=lambda name: str(name).strip())
+    _refuse_repeated(list(frame.columns), str(path))
+    return frame, digest, path.stem
+
+
+def _refuse_repeated(header: Sequence[str], table: str) -> None:
+    if repeated := sorted({name for name in header if header.count(name) > 1}):
+        raise TableError(f"{table}: more than one column {', '.join(map(repr, repeated))}")
 
 
 def numbers(frame: pd.DataFrame, columns: Sequence[str], faults: list[str]) -> dict[str, Floats]:
@@ -60,10 +72,27 @@ def numbers(frame: pd.DataFrame, columns: Sequence[str], faults: list[str]) -> d
         values = pd.to_numeric(frame[column], errors="coerce").to_numpy(np.float64, na_value=np.nan)
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
-            first = frame[column].iloc[bad[0]]
-            faults.append(f"column {column!r}: no finite number in {_rows(bad)} ({first!r})")
+            first = _shown(frame[column].iloc[bad[0]])
+            faults.append(f"column {column!r}: no finite number in {_rows(bad)} ({first})")
         found[column] = values
     return found
+
+
+def negative(columns: Mapping[str, Floats], names: Sequence[str], faults: list[str]) -> None:
+    """Add the rows in which a cost is negative to the faults."""
+    for name in names:
+        if len(bad := np.flatnonzero(columns[name] < 0)):
+            first = float(columns[name][bad[0]])
+            faults.append(f"column {name!r}: negative cost in {_rows(bad)} ({first})")
+
+
+def decreasing(
+    columns: Mapping[str, Floats], pairs: Sequence[tuple[str, str]], faults: list[str]
+) -> None:
+    """Add the rows in which the cost up to an epoch is below that of one before to the faults."""
+    for before, after in pairs:
+        if len(bad := np.flatnonzero(columns[after] < columns[before])):
+            faults.append(f"column {after!r}: less cost than in {before!r} in {_rows(bad)}")
 
 
 def architectures(
@@ -153,4 +182,7 @@ def _rows(rows: Sequence[int] | Ints) -> str:
 
 
 def _shown(text: object) -> str:
-    return ",".join(map(str, text)) if isinstance(text, tuple) else repr(text)
+    """Return a cell, or a row of them, as a message names it."""
+    if isinstance(text, tuple):
+        return ",".join(map(str, text))
+    return (repr(text) if text.strip() else "empty") if isinstance(text, str) else str(text)

@@ -107,13 +107,16 @@ class TableBenchmark(Benchmark):
             row = look.rows[look.pack(*arch)]
         except (KeyError, StructError, TypeError):
             raise self._unknown(arch) from None
-        position = look.positions.get(epoch)
-        if position is None:
-            raise self._no_epoch(epoch)
-        if not 0 <= replicate < look.counts[row]:
-            raise self._no_replicate(replicate, look.counts[row], arch)
-        place = (row * look.replicates + replicate) * look.epochs + position
-        values = look.unpack(look.buffer, place * look.width)
+        try:
+            position = look.positions.get(epoch)
+            if position is None:
+                raise self._no_epoch(epoch)
+            if not 0 <= replicate < look.counts[row]:
+                raise self._no_replicate(replicate, look.counts[row], arch)
+            place = (row * look.replicates + replicate) * look.epochs + position
+            values = look.unpack(look.buffer, place * look.width)
+        except TypeError:
+            raise self._not_whole(epoch, replicate) from None
         score = values[self._column] * self._sign
         return Evaluation(
             dict(zip(self._names, values)),  # noqa: B905 - a third of the time of a query
@@ -250,6 +253,12 @@ class TableBenchmark(Benchmark):
     def _no_epoch(self, epoch: object) -> BenchmarkError:
         known = ", ".join(map(str, self.epochs))
         return BenchmarkError(f"{self.name} holds no epoch {epoch!r}; it holds {known}")
+
+    def _not_whole(self, epoch: object, replicate: object) -> BenchmarkError:
+        return BenchmarkError(
+            f"{self.name}: epoch and replicate must be whole numbers; got epoch {epoch!r} and"
+            f" replicate {replicate!r}"
+        )
 
     def _no_replicate(self, replicate: object, count: int, arch: object) -> BenchmarkError:
         return BenchmarkError(

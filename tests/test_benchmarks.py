@@ -81,6 +81,15 @@ def test_scores_are_refused_with_a_reason() -> None:
         NB201("cifar10", score="valacc")
 
 
+@pytest.mark.parametrize(
+    ("epoch", "replicate"), [(200, 1.0), (200, 0.5), (200, "0"), (200, None), ([200], 0)]
+)
+def test_what_is_no_whole_number_is_explained(epoch: Any, replicate: Any) -> None:
+    bench = benchmark("nb201/cifar10")
+    with pytest.raises(BenchmarkError, match="must be whole numbers"):
+        bench.query((3, 3, 3, 1, 3, 2), epoch, replicate)
+
+
 # -- golden values ----------------------------------------------------------------------------
 
 

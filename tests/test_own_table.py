@@ -187,6 +187,53 @@ def test_everything_wrong_is_said_at_once() -> None:
         assert part in message, part
 
 
+def test_unknown_columns_do_not_hide_faulty_numbers() -> None:
+    frame = small(acc=["1", "", "x", "4", "5", "6"], loss=[1.0, np.nan, 3.0, 4.0, 5.0, 6.0])
+    with pytest.raises(TableError) as caught:
+        from_table(frame, SMALL, ["acc", "nope"], metrics=["loss"])
+    for part in (
+        "no column 'nope'",
+        "column 'acc': no finite number in rows 2, 3 (empty)",
+        "column 'loss': no finite number in row 2 (nan)",
+    ):
+        assert part in str(caught.value), part
+
+
+def test_the_way_out_is_worded_for_studies_and_calls() -> None:
+    with pytest.raises(TableError, match="allow_missing = true restricts"):
+        from_table(small(val=range(6)).iloc[:4], SMALL, "val")
+
+
+def test_costs_are_not_negative() -> None:
+    frame = small(val=range(6), seconds=[0.0, -1.0, 2.0, 3.0, -4.0, 5.0])
+    with pytest.raises(TableError, match=r"'seconds': negative cost in rows 2, 5 \(-1.0\)"):
+        from_table(frame, SMALL, "val", cost="seconds")
+    assert from_table(frame, SMALL, "val", metrics=["seconds"]).query((2, 1), 1, 0).score == 0.0
+
+
+def test_costs_do_not_decrease_along_epochs() -> None:
+    costs: dict[str, Any] = {"s@1": 1.0, "s@5": 5.0, "s@10": [5.0, 9.0, 4.0, 9.0, 9.0, 9.0]}
+    frame = curves().assign(**costs)
+    with pytest.raises(TableError, match="'s@10': less cost than in 's@5' in row 3"):
+        from_table(frame, SMALL, "val_7@{epoch}", cost="s@{epoch}")
+    frame.loc[2, "s@10"] = 5.0
+    assert from_table(frame, SMALL, "val_7@{epoch}", cost="s@{epoch}").has_cost
+
+
+def test_repeated_columns_of_a_frame_are_refused() -> None:
+    frame = small(a=range(6), b=range(6)).rename(columns={"b": "a"})
+    with pytest.raises(TableError, match="more than one column 'a'"):
+        from_table(frame, SMALL, "a")
+
+
+@pytest.mark.parametrize("header", ["op,width,a,a", 'op,width,a,"a "', "op,width,a,a,,"])
+def test_repeated_columns_of_a_csv_are_refused(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(f"{header}\na,8,1,2\n", encoding="utf-8")
+    with pytest.raises(TableError, match=r"mine\.csv: more than one column"):
+        from_table(path, SMALL, "a", allow_missing=True)
+
+
 @pytest.mark.parametrize(
     ("columns", "score", "says"),
     [
@@ -195,6 +242,9 @@ def test_everything_wrong_is_said_at_once() -> None:
         ({"a": 0.0}, ["a", "b"], "no column 'b'"),
         ({"a_1": 0.0}, ["a_{seed}"], "without {seed}"),
         ({"a": 0.0}, [], "must be columns"),
+        ({"a": 0.0}, ["a", "a"], "holds 'a' more than once"),
+        ({"a": 0.0}, ["a", "a", "b"], "no column 'b'"),
+        ({"a@1": 0.0, "a@2": 0.0}, ["a@{epoch}", "a@1"], "holds 'a@1' more than once"),
         ({"a": 0.0}, "x_{seed}", "no column like 'x_{seed}'"),
     ],
 )

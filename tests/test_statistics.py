@@ -6,10 +6,10 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy.stats import friedmanchisquare, trim_mean
+from scipy.stats import friedmanchisquare, mannwhitneyu, trim_mean
 
 from workbench.statistics.bootstrap import Interval, interval, iqm, mean, mean_bands
-from workbench.statistics.comparison import compare_all, holm, mann_whitney, mean_ranks
+from workbench.statistics.comparison import compare_all, holm, least_p, mann_whitney, mean_ranks
 from workbench.statistics.verdict import tally, verdict
 
 
@@ -108,8 +108,25 @@ def test_verdict_says_what_the_tests_say() -> None:
     assert "better than random_search on all 2 benchmarks" in said
     even = compare_all({"t1": _samples(0.0), "t2": _samples(0.0)})
     said = " ".join(verdict(pooled, even, 5, "100 queries"))
-    assert "cannot be told apart from random_search" in said
-    assert "Only 5 runs" in said
+    assert "cannot be told apart from random_search on any benchmark" in said
+    assert "Only 5 runs each" in said
+
+
+def test_verdict_says_when_nothing_could_be_shown() -> None:
+    """Three runs against three: the exact test cannot go below p = 0.1 (scipy says so too)."""
+    assert least_p(3) == mannwhitneyu([1, 2, 3], [4, 5, 6], method="exact").pvalue == 0.1
+    even = compare_all({"t1": _samples(3.0)})
+    pooled = {"good": Interval(0.9, 0.8, 0.95), "random_search": Interval(0.5, 0.4, 0.6)}
+    said = " ".join(verdict(pooled, even, 3, "100 queries"))
+    assert "none could be" in said
+    assert "told apart" not in said
+    alone = verdict({"good": Interval(0.9, float("nan"), float("nan"))}, [], 1, "1 query")
+    assert "0.900; 1 is" in alone[0]
+    assert "Only 1 run each" in alone[1]
+
+
+def test_verdict_on_mixed_results() -> None:
+    pooled = {"good": Interval(0.9, 0.8, 0.95), "random_search": Interval(0.5, 0.4, 0.6)}
     mixed = compare_all({"t1": _samples(3.0), "t2": _samples(-3.0)})
     said = " ".join(verdict(pooled, mixed, 30, "100 queries"))
     assert "really better on 1 and really worse on 1 of 2" in said

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,6 +30,7 @@ app = typer.Typer(
     name="workbench",
     help="Compare neural architecture search strategies on real benchmark tables.",
     no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
@@ -42,9 +45,36 @@ def main() -> None:
     """Run the command line; turn the workbench's own errors into messages and exit codes."""
     try:
         app()
+    except Interrupted as stop:
+        print(f"\n{stop}", file=sys.stderr)
+        sys.exit(stop.exit_code)
     except WorkbenchError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        print(f"error: {error.strerror}: {error.filename}", file=sys.stderr)
+        sys.exit(2)
+    except SystemExit as end:
+        if end.code == Interrupted.exit_code:
+            print("\ninterrupted", file=sys.stderr)
+        raise
+
+
+class Interrupted(WorkbenchError):
+    """Ctrl-C, with how to go on."""
+
+    exit_code = 130
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from workbench import __version__
+
+        print(__version__)
+        raise typer.Exit
 
 
 @app.command()
@@ -54,7 +84,7 @@ def demo(out: Out = None, workers: Workers = _CORES) -> None:
 
     with _package_file("demo.toml") as path:
         study = load_study(path)
-    _run(study, "demo", out, workers, f"workbench demo{f' --out {out}' if out else ''}", False)
+    _run(study, "demo", out, workers, shlex.join(["workbench", *sys.argv[1:]]), False)
 
 
 @app.command()
@@ -64,7 +94,7 @@ def new(
     """Write a commented study file to start from."""
     if path.exists():
         raise StudyError(f"{path} is there already; choose another name")
-    name = path.stem if path.stem[:1].isalnum() else "study"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-") or "study"
     text = files("workbench.harness").joinpath("template.toml").read_text(encoding="utf-8")
     path.write_text(text.replace("{name}", name), encoding="utf-8")
     print(path)
@@ -84,7 +114,7 @@ def run(
     from workbench.harness.study import load_study
 
     loaded = load_study(study, set_ or [])
-    again = " ".join(["workbench", *sys.argv[1:]])
+    again = shlex.join(["workbench", *sys.argv[1:]])
     _run(loaded, str(study), out, workers, again, as_json)
 
 
@@ -115,7 +145,7 @@ def status(
         f" {found['failed']} failed{writer}"
     )
     for error, count in found["errors"].items():
-        print(f"  {count} x {error}")
+        print(f"  {count} x {error.partition(chr(10))[0]}")
 
 
 @app.command("list")
@@ -164,7 +194,12 @@ def check(
 
     failed = 0
     outcomes = []
-    for name, fault in check_plugin(module):
+    found = check_plugin(module)
+    while True:
+        with redirect_stdout(sys.stderr):
+            name, fault = next(found, ("", None))
+        if not name:
+            break
         failed += fault is not None
         outcomes.append({"check": name, "fault": fault})
         if not as_json:
@@ -189,6 +224,7 @@ def rank(
     encoding: Annotated[str, typer.Option(help="`workbench list encodings`")] = "",
     top: Annotated[int, typer.Option(min=1, help="How many to print.")] = 50,
     seed: Annotated[int, typer.Option(min=0, help="Of predictor and sample.")] = 0,
+    as_json: Json = False,
 ) -> None:
     """Fit a predictor on your results so far and rank what you have not tried (CSV out)."""
     from workbench.harness.rank import Question, rank_untried
@@ -197,28 +233,40 @@ def rank(
         Question(table, space, score, architecture, direction, predictor, encoding, seed)
     )
     print(ranking.summary, file=sys.stderr)
-    ranking.frame.head(top).to_csv(sys.stdout, index=False)
+    best = ranking.frame.head(top)
+    if as_json:
+        _print_json(best.to_dict("records"))
+    else:
+        best.to_csv(sys.stdout, index=False)
 
 
 def _run(
     study: Any, source: str, out: Path | None, workers: int, again: str, as_json: bool
 ) -> None:
+    folder = out or Path(study.name)
+    try:
+        failed = _run_and_report(study, source, folder, workers, as_json)
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; finished runs are kept. Go on with: {again}") from None
+    if failed:
+        print(f"error: {failed} runs failed; `workbench status {folder}`", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _run_and_report(study: Any, source: str, folder: Path, workers: int, as_json: bool) -> int:
     from workbench.harness.drive import run_plan
     from workbench.harness.plan import prepare
 
-    folder = out or Path(study.name)
-    with _busy("opening benchmarks"):
-        plan: Plan = prepare(study, source)
-    try:
+    # What plug-ins print must not stand among the results.
+    with redirect_stdout(sys.stderr):
+        with _busy("opening benchmarks"):
+            plan: Plan = prepare(study, source)
         with _progress(study.name) as progress:
             outcome = run_plan(plan, folder, workers, progress)
-    except KeyboardInterrupt:
-        print(f"\ninterrupted; finished runs are kept. Go on with: {again}", file=sys.stderr)
-        raise typer.Exit(130) from None
+    if not outcome.ran:
+        print(f"all {study.runs} runs were stored in {folder} already", file=sys.stderr)
     _report(folder, as_json)
-    if outcome.failed:
-        print(f"error: {outcome.failed} runs failed; `workbench status {folder}`", file=sys.stderr)
-        raise typer.Exit(1)
+    return outcome.failed
 
 
 def _report(folder: Path, as_json: bool) -> None:

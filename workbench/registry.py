@@ -37,6 +37,15 @@ PACKAGES: dict[Family, str] = {
 }
 
 
+_ONE: dict[Family, str] = {
+    "spaces": "space",
+    "encodings": "encoding",
+    "predictors": "predictor",
+    "strategies": "strategy",
+    "benchmarks": "benchmark family",
+}
+
+
 class Entry(NamedTuple):
     """What is known of a plug-in without importing it."""
 
@@ -63,6 +72,8 @@ def load(family: Family, name: str) -> type[Any]:
     PluginError
         The file does not hold a class of its own name, or cannot be imported.
     """
+    if family not in PACKAGES:
+        raise UnknownName("family of plug-ins", family, PACKAGES)
     if name.endswith(".py"):
         return _class_of(_import_file(str(Path(name).resolve())), Path(name).stem)
     if name in _files(family):
@@ -72,7 +83,7 @@ def load(family: Family, name: str) -> type[Any]:
         found: type[Any] = points[name].load()
         return found
     hint = f"\n`workbench list {family}` shows them; a file of yours is named by its path (x.py)"
-    raise UnknownName(family[:-1], name, names(family), hint)
+    raise UnknownName(_ONE[family], name, names(family), hint)
 
 
 def describe(family: Family) -> list[Entry]:
@@ -88,9 +99,15 @@ def describe(family: Family) -> list[Entry]:
     return sorted(entries)
 
 
-def file_hash(name: str) -> str | None:
-    """Return the sha256 of a plug-in named by path, None for one named by name."""
-    return sha256(Path(name).read_bytes()).hexdigest() if name.endswith(".py") else None
+def file_hash(path: str) -> str:
+    """Return the sha256 of a plug-in file."""
+    return sha256(Path(path).read_bytes()).hexdigest()
+
+
+def load_class(path: str, name: str) -> type[Any]:
+    """Return a class of a Python file by its own name, whatever the file is called."""
+    found: type[Any] = getattr(_import_file(str(Path(path).resolve())), name)
+    return found
 
 
 @cache
@@ -136,7 +153,7 @@ def _import_file(path: str) -> ModuleType:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[module_name]
         raise PluginError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     return module

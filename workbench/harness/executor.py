@@ -18,7 +18,6 @@ from multiprocessing.connection import wait as wait_for
 
 from threadpoolctl import threadpool_limits
 
-from workbench.errors import WorkbenchError
 from workbench.harness.runner import RunResult, execute
 from workbench.harness.study import Study
 
@@ -26,45 +25,65 @@ _AHEAD = 4
 _study: Study
 
 
-class WorkersDied(WorkbenchError):
-    """A worker process ended without an answer."""
-
-    exit_code = 1
-
-
 def execute_all(study: Study, numbers: Iterable[int], processes: int) -> Iterator[RunResult]:
     """Yield the results of the numbered runs as they finish.
 
-    Raises
-    ------
-    WorkersDied
-        A worker process was killed; what was yielded before is whole.
+    A run whose process is killed fails alone: what was in the air with it is run again, each in a
+    process of its own.
     """
     if processes == 1:
         with threadpool_limits(1):
             for number in numbers:
                 yield execute(study.spec(number))
         return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, context, _start, (study,))
+    waiting = iter(numbers)
+    while True:
+        suspects: set[int] = set()
+        yield from _feed(study, waiting, processes, suspects)
+        if not suspects:
+            return
+        for number in sorted(suspects):
+            yield _alone(study, number)
+
+
+def _feed(
+    study: Study, numbers: Iterator[int], processes: int, suspects: set[int]
+) -> Iterator[RunResult]:
+    """Yield results; where a process dies, leave what was in the air in ``suspects``."""
+    pool = _pool(study, processes)
+    pending: dict[Future[RunResult], int] = {}
     try:
-        yield from _feed(pool, iter(numbers), processes * _AHEAD)
-    except BrokenProcessPool as error:
-        raise WorkersDied(
-            "a worker process was killed (out of memory?); finished runs are stored: the same"
-            " command goes on from there, --workers 1 needs least memory"
-        ) from error
+        while True:
+            for number in islice(numbers, processes * _AHEAD - len(pending)):
+                suspects.add(number)
+                pending[pool.submit(_one, number)] = number
+            if not pending:
+                return
+            done, _ = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                result = future.result()
+                suspects.discard(pending.pop(future))
+                yield result
+    except BrokenProcessPool:
+        return
     finally:
         _kill(pool)
 
 
-def _feed(pool: ProcessPoolExecutor, numbers: Iterator[int], in_flight: int) -> Iterator[RunResult]:
-    pending: set[Future[RunResult]] = {pool.submit(_one, n) for n in islice(numbers, in_flight)}
-    while pending:
-        done, pending = wait(pending, return_when=FIRST_COMPLETED)
-        pending |= {pool.submit(_one, n) for n in islice(numbers, len(done))}
-        for future in done:
-            yield future.result()
+def _alone(study: Study, number: int) -> RunResult:
+    pool = _pool(study, 1)
+    try:
+        return pool.submit(_one, number).result()
+    except BrokenProcessPool:
+        error = "the process of this run was killed (out of memory?)"
+        return RunResult(number, [], [], [], error, 0.0, 0.0)
+    finally:
+        _kill(pool)
+
+
+def _pool(study: Study, processes: int) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(processes, context, _start, (study,))
 
 
 def _kill(pool: ProcessPoolExecutor) -> None:

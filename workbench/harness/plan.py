@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench import registry, seeds
@@ -25,9 +26,10 @@ class Plan(NamedTuple):
     @property
     def fingerprint(self) -> dict[str, str | None]:
         """Return the hashes of what the numbers depend on beside the study: tables and plug-ins."""
-        tables = {b.name: b.sha256 for b in self.benchmarks}
-        plugins = {e.label: registry.file_hash(e.name) for e in self.study.strategies}
-        return tables | {label: digest for label, digest in plugins.items() if digest}
+        labels = [entry.label for entry in self.study.benchmarks]
+        tables = {n: b.sha256 for n, b in zip(labels, self.benchmarks, strict=True)}
+        files = self.study.plugin_files()
+        return tables | {Path(path).name: registry.file_hash(path) for path in files}
 
 
 def prepare(study: Study, source: str = "study") -> Plan:
@@ -40,14 +42,17 @@ def prepare(study: Study, source: str = "study") -> Plan:
     DataMissing
         A package or file that holds a benchmark is not there.
     """
-    benchmarks = []
+    benchmarks, errors = [], []
     for i, entry in enumerate(study.benchmarks):
         try:
             benchmarks.append(open_benchmark(entry))
         except WorkbenchError as error:
-            # The kind of error decides the exit code, so it stays what it is.
             error.args = (f"{source}: benchmarks[{i}]: {error}",)
-            raise
+            errors.append(error)
+    if errors:
+        # The kind of error decides the exit code, so it stays what it is.
+        errors[0].args = ("\n".join(map(str, errors)),)
+        raise errors[0]
     faults = [*_budget_faults(study, benchmarks), *_strategy_faults(study, benchmarks)]
     if faults:
         raise StudyError("\n".join(f"{source}: {fault}" for fault in faults))
@@ -109,7 +114,7 @@ def _strategy_faults(study: Study, benchmarks: list[Benchmark]) -> Iterator[str]
     for i, entry in enumerate(study.strategies):
         for space in spaces.values():
             try:
-                make_strategy(entry, space, "try")
+                make_strategy(entry, space, "try").try_out()
             except (WorkbenchError, TypeError) as error:
                 named = re.search(r"'(\w+)' parameter", str(error))
                 place = f"strategies[{i}]{'.' + named[1] if named else ''}"

@@ -33,6 +33,11 @@ def provenance() -> dict[str, Any]:
     }
 
 
+def versions(known: dict[str, Any]) -> dict[str, str]:
+    """Return what numbers depend on: the versions of the workbench and of what it computes with."""
+    return {"workbench": known["workbench"], **known["packages"]}
+
+
 def _version(name: str) -> str | None:
     try:
         return version(name)

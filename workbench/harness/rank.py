@@ -69,7 +69,8 @@ def rank_untried(question: Question) -> Ranking:
         rest, whole = _untried(where, tried, rng)
         encoder.fit(np.concatenate([tried, rest]))
         features = encoder.transform(tried)
-        tau = _cross_validated_tau(model, features, scores)
+        classes = np.unique(where.canonical(tried), axis=0, return_inverse=True)[1].ravel()
+        tau = _cross_validated_tau(model, features, scores, classes)
         predicted, std = _predict(model.fit(features, scores), encoder.transform(rest))
     sign = -1.0 if question.direction == "min" else 1.0
     order = np.argsort(-predicted, kind="stable")
@@ -119,12 +120,15 @@ def _untried(where: Space, tried: Archs, rng: np.random.Generator) -> tuple[Arch
     return rows[np.sort(first[keep])], whole
 
 
-def _cross_validated_tau(model: Any, features: Floats, scores: Floats) -> float:
+def _cross_validated_tau(model: Any, features: Floats, scores: Floats, classes: Any) -> float:
+    """Return tau of predictions across folds that share no isomorphism class."""
     from scipy.stats import kendalltau
-    from sklearn.model_selection import KFold, cross_val_predict
+    from sklearn.model_selection import GroupKFold, cross_val_predict
 
-    folds = KFold(_FOLDS, shuffle=True, random_state=0)
-    predicted = cross_val_predict(model, features, scores, cv=folds)
+    if len(np.unique(classes)) < _FOLDS:
+        return float("nan")
+    folds = GroupKFold(_FOLDS, shuffle=True, random_state=0)
+    predicted = cross_val_predict(model, features, scores, groups=classes, cv=folds)
     return float(kendalltau(scores, predicted).statistic)
 
 

@@ -63,15 +63,16 @@ def execute(spec: RunSpec) -> RunResult:
     """Run one spec from its seeds alone; a fault of the strategy is recorded, not raised."""
     study = spec.study
     entry = study.strategies[spec.strategy]
+    label = study.benchmarks[spec.benchmark].label
     bench = open_benchmark(study.benchmarks[spec.benchmark])
     wall, cpu = time.perf_counter(), time.process_time()
-    log = Log(bench, seeds.replicate_draw(study.seed, bench.name, spec.replicate), study.expose)
+    log = Log(bench, seeds.replicate_draw(study.seed, label, spec.replicate), study.expose)
     error = None
     try:
-        key = (study.seed, bench.name, entry.label, spec.replicate, "strategy")
+        key = (study.seed, label, entry.label, spec.replicate, "strategy")
         strategy = make_strategy(entry, bench.space, *key)
         run(strategy, log, study.budget, study.workers)
-    except Exception as fault:  # a strategy may be anybody's code
+    except (Exception, SystemExit) as fault:  # a strategy may be anybody's code
         error = describe_fault(fault)
     truth, test = _known(bench, [r.arch for r in log.records])
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from workbench.errors import StoreError
 from workbench.harness.plan import Plan
-from workbench.harness.provenance import provenance
+from workbench.harness.provenance import provenance, versions
 from workbench.harness.runner import RunResult
 from workbench.harness.study import Study, effective_parameters
 
@@ -71,7 +71,7 @@ class Store:
         spec = study.spec(result.number)
         run = (
             result.number,
-            study.benchmarks[spec.benchmark].name,
+            study.benchmarks[spec.benchmark].label,
             study.strategies[spec.strategy].label,
             spec.replicate,
             result.error,
@@ -239,7 +239,7 @@ def _open_or_make(folder: Path, plan: Plan) -> sqlite3.Connection:
 
 def _make(connection: sqlite3.Connection, plan: Plan) -> None:
     facts = {
-        b.name: {
+        entry.label: {
             "space": b.space.name,
             "score": b.score,
             "metric": b.metrics[b.score]._asdict(),
@@ -248,7 +248,7 @@ def _make(connection: sqlite3.Connection, plan: Plan) -> None:
             "optimum": b.optimum,
             "random_mean": b.random_mean,
         }
-        for b in plan.benchmarks
+        for entry, b in zip(plan.study.benchmarks, plan.benchmarks, strict=True)
     }
     meta = {
         "format": _FORMAT,
@@ -284,6 +284,13 @@ def _compare(connection: sqlite3.Connection, folder: Path, plan: Plan) -> None:
         raise StoreError(
             f"{folder} was made with another content of {', '.join(changed)};"
             " choose another folder (--out)"
+        )
+    then, now = versions(json.loads(meta["provenance"])), versions(provenance())
+    other = [f"{k} {then.get(k)} (now {v})" for k, v in now.items() if then.get(k) != v]
+    if other:
+        raise StoreError(
+            f"{folder} was made with other versions: {', '.join(other)}. Numbers must not mix:"
+            " install those, or choose another folder (--out)"
         )
 
 

@@ -10,7 +10,7 @@ import inspect
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -21,11 +21,12 @@ from workbench import registry
 from workbench.errors import ParameterError, StudyError, WorkbenchError, did_you_mean
 
 Count = Annotated[int, Field(ge=1, strict=True)]
-Label = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]+$")]
+Label = Annotated[str, Field(max_length=80, pattern=r"^[^\x00-\x1f_][^\x00-\x1f]*$")]
+Name = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Budget(_Section):
@@ -44,7 +45,7 @@ class Budget(_Section):
 class BenchmarkEntry(_Section):
     """A benchmark by name, or a table of the user's own."""
 
-    name: Label
+    name: Name
     score: str | None = None
     table: str | None = None
     space: str | None = None
@@ -55,6 +56,11 @@ class BenchmarkEntry(_Section):
     metrics: list[str] = []
     columns: str | list[str] | None = None
     allow_missing: bool = False
+
+    @property
+    def label(self) -> str:
+        """The name; of a benchmark in a plug-in file, without its folder."""
+        return _map_paths(self.name, lambda path: Path(path).stem)  # type: ignore[no-any-return]
 
     @model_validator(mode="after")
     def _whole(self) -> BenchmarkEntry:
@@ -75,9 +81,9 @@ class BenchmarkEntry(_Section):
 class StrategyEntry(BaseModel):
     """A strategy by name, with its own parameters beside it."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
-    name: Label
+    name: Name
     label: Label = ""
     preset: str | None = None
 
@@ -120,7 +126,7 @@ class Study(_Section):
                 label = f"{stem} ({entry.preset})" if entry.preset else stem
                 object.__setattr__(entry, "label", label)
         for kind, labels in (
-            ("benchmarks", [e.name for e in self.benchmarks]),
+            ("benchmarks", [e.label for e in self.benchmarks]),
             ("strategies", [e.label for e in self.strategies]),
         ):
             twice = sorted({x for x in labels if labels.count(x) > 1})
@@ -138,13 +144,19 @@ class Study(_Section):
 
         Two studies of one identity are the same, wherever they and their files lie.
         """
-        data = self.model_dump(mode="json")
-        for entry in data["benchmarks"]:
-            entry["table"] = entry["table"] and Path(entry["table"]).name
-        for entry in data["strategies"]:
-            if entry["name"].endswith(".py"):
-                entry["name"] = Path(entry["name"]).name
+        data = _map_paths(self.model_dump(mode="json"), lambda path: Path(path).name)
         return json.dumps(data, indent=1, sort_keys=True)
+
+    def plugin_files(self) -> list[str]:
+        """Return the plug-in files that the study names, of whatever kind."""
+        found: list[str] = []
+
+        def note(path: str) -> str:
+            found.append(path)
+            return path
+
+        _map_paths(self.model_dump(mode="json"), note)
+        return sorted({path for path in found if path.endswith(".py")})
 
     def compact(self) -> str:
         """Return the study as JSON without what is at its default; ``load_study`` reads it."""
@@ -297,14 +309,22 @@ def _override(data: dict[str, Any], text: str) -> None:
 
 
 def _anchor(data: dict[str, Any], folder: Path) -> None:
-    """Make the paths of tables and plug-in files absolute."""
-    for section, key in (("benchmarks", "table"), ("strategies", "name")):
-        entries = data.get(section)
-        if not isinstance(entries, list):
-            continue
-        for i, entry in enumerate(entries):
-            if isinstance(entry, str) and entry.endswith(".py"):
-                entries[i] = str(folder / entry)
-            elif isinstance(entry, dict) and isinstance(entry.get(key), str):
-                if key == "table" or entry[key].endswith(".py"):
-                    entry[key] = str(folder / entry[key])
+    """Make the paths of tables and plug-in files absolute, wherever they stand in an entry."""
+    for section in ("benchmarks", "strategies"):
+        if isinstance(data.get(section), list):
+            data[section] = _map_paths(data[section], lambda path: str(folder / path))
+
+
+def _map_paths(value: Any, change: Callable[[str], str], key: str = "") -> Any:
+    """Return nested data with every path changed: of a table, or of a plug-in file."""
+    if isinstance(value, dict):
+        return {k: _map_paths(v, change, k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_map_paths(v, change, key) for v in value]
+    if isinstance(value, str):
+        file, suffix, dataset = value.partition(".py/")
+        if suffix:
+            return f"{change(file + '.py')}/{dataset}"
+        if value.endswith(".py") or key == "table":
+            return change(value)
+    return value

@@ -33,7 +33,7 @@ def anytime(results: Results, axis: str) -> Figure | None:
     shown = [
         b
         for b in results.benchmarks
-        if facts[b]["optimum"] is not None and (axis == "query" or facts[b]["has_cost"])
+        if _spread_known(facts[b]) and (axis == "query" or facts[b]["has_cost"])
     ]
     if not shown:
         return None
@@ -43,8 +43,12 @@ def anytime(results: Results, axis: str) -> Figure | None:
     axes = [fig.add_subplot(rows, _COLUMNS, i + 1) for i in range(len(shown))]
     for ax, bench in zip(axes, shown, strict=True):
         _panel(ax, results, bench, axis, style)
-    _legend(fig, axes[0])
+    _legend(fig, *axes)
     return fig
+
+
+def _spread_known(facts: Mapping[str, Any]) -> bool:
+    return facts["optimum"] is not None and facts["optimum"] > facts["random_mean"]
 
 
 def ranking(results: Results, pooled: Mapping[str, Interval]) -> Figure:
@@ -122,10 +126,13 @@ def _panel(ax: Axes, results: Results, bench: str, axis: str, style: Mapping[str
             grid, middle, color=look.colour, label=strategy,
             marker=look.marker, markevery=(every // 2, every), ms=4,
         )  # fmt: skip
-    ax.axhline(reference, ls=":", lw=1, color="#888888", label="mean random architecture")
+    highest = highest or reference
+    # Where a few architectures are very bad (fcnet), the mean random one would dwarf the rest.
+    if reference < 5 * highest:
+        ax.axhline(reference, ls=":", lw=1, color="#888888", label="mean random architecture")
+        highest = max(highest, reference)
     ax.set_yscale("log")
-    # Where a few architectures are very bad (fcnet), the mean random one is out of the picture.
-    ax.set_ylim(lowest / 1.5, min(reference, highest or reference) * 1.3)
+    ax.set_ylim(lowest / 1.5, highest * 1.2)
     _plain_ticks(ax)
     unit = facts["metric"]["unit"]
     ax.set(title=bench, ylabel=f"regret ({unit})" if unit else "regret")
@@ -136,9 +143,13 @@ def _panel(ax: Axes, results: Results, bench: str, axis: str, style: Mapping[str
         ax.set_xlabel("simulated seconds")
 
 
-def _legend(fig: Figure, ax: Axes) -> None:
-    handles, labels = ax.get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8.5)
+def _legend(fig: Figure, *axes: Axes) -> None:
+    """Put one legend below all panels, with whatever is drawn in any of them."""
+    found: dict[str, Any] = {}
+    for ax in axes:
+        handles, labels = ax.get_legend_handles_labels()
+        found = dict(zip(labels, handles, strict=True)) | found
+    fig.legend(found.values(), found.keys(), loc="outside lower center", ncols=4, fontsize=8.5)
 
 
 def _plain_ticks(ax: Axes) -> None:
@@ -169,9 +180,11 @@ def _dots(
 def _rank_map(ax: Axes, order: list[str], shown: list[str], means: Floats) -> None:
     ranks = pd.DataFrame(means, columns=shown).rank(ascending=False, axis=0).to_numpy()
     overall = mean_ranks(means)
-    ax.imshow(ranks, cmap="Blues_r", vmin=-1, vmax=len(order) + 2, aspect="auto", alpha=0.85)
+    last = len(order)
+    ax.imshow(ranks, cmap="Blues_r", vmin=0, vmax=1.25 * last, aspect="auto")
     for (i, j), rank in np.ndenumerate(ranks):
-        ax.text(j, i, f"{rank:g}", ha="center", va="center", fontsize=9, color="#000000")
+        ink = "#ffffff" if rank < 0.55 * last else "#000000"
+        ax.text(j, i, f"{rank:g}", ha="center", va="center", fontsize=9, color=ink)
     ax.set_xticks(range(len(shown)), shown, fontsize=8, rotation=20, ha="right")
     ax.set_yticks(range(len(order)), [f"mean {r:.1f}" for r in overall])
     ax.set_title("rank on each benchmark (by mean score)")

@@ -71,7 +71,12 @@ def verdict_of(results: Results) -> list[str]:
     study = results.meta["study"]
     scores = pooled(results)
     if not scores:
-        return ["No finished run has an incumbent whose true score is known: no verdict yet."]
+        if results.final.empty:
+            return ["No verdict: no run has ended with an incumbent. Is the budget too short?"]
+        return [
+            "No verdict: no benchmark of this study has architectures of different, known true"
+            " scores, by which results could be compared."
+        ]
     runs = min((len(v) for s in _complete(results).values() for v in s.values()), default=0)
     said = verdict(scores, compare_all(_complete(results)), runs, budget_words(study))
     missing = _missing_runs(results)
@@ -81,7 +86,7 @@ def verdict_of(results: Results) -> list[str]:
 def budget_words(study: dict[str, Any]) -> str:
     """Return a budget as words, such as ``100 queries``."""
     queries, seconds = study["budget"]["queries"], study["budget"]["seconds"]
-    words = [f"{queries:,} queries"] if queries else []
+    words = [f"{queries:,} {'query' if queries == 1 else 'queries'}"] if queries else []
     words += [f"{seconds:,g} simulated seconds"] if seconds else []
     several = f" on {study['workers']} simulated workers" if study["workers"] > 1 else ""
     return " or ".join(words) + several
@@ -91,7 +96,9 @@ def number(value: float | None, digits: int = 4) -> str:
     """Return a number with so many significant digits, a dash for what is not known."""
     if value is None or not math.isfinite(value):
         return "–"  # noqa: RUF001
-    if value != 0 and (abs(value) >= 10**6 or abs(value) < 1e-4):
+    if float(value).is_integer() and abs(value) < 10**9:
+        return f"{int(value):,}"
+    if value != 0 and (abs(value) >= 10**9 or abs(value) < 1e-4):
         return f"{value:.{digits - 1}e}"
     places = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else 0
     return f"{value:,.{min(places, 6)}f}"
@@ -118,7 +125,7 @@ def _figures(results: Results, scores: Any) -> Any:
                 figures.anytime(results, axis),
                 f"Mean over {runs} runs of the true regret of the architecture that looked best so"
                 " far, with its 95 % interval; lower is better, the scale is logarithmic. The"
-                " dotted line is the regret of the mean random architecture.",
+                " dotted line, where in range, is the regret of the mean random architecture.",
             )
         )
     drawn.append(

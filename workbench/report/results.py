@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from workbench import seeds
+from workbench import registry, seeds
 from workbench.harness.store import read_meta, read_runs, read_told
 from workbench.spaces import Space
 from workbench.statistics.bootstrap import Interval, interval, iqm
@@ -38,7 +38,7 @@ class Results(NamedTuple):
     @property
     def benchmarks(self) -> list[str]:
         """Names in the order of the study."""
-        return [b["name"] for b in self.meta["study"]["benchmarks"]]
+        return list(self.meta["benchmarks"])
 
     @property
     def strategies(self) -> list[str]:
@@ -57,7 +57,7 @@ class Results(NamedTuple):
         return found
 
 
-def read_results(folder: Path) -> Results:
+def read_results(folder: Path | str) -> Results:
     """Return what a study folder holds so far, incumbents, truth and regret worked out.
 
     Raises
@@ -65,6 +65,7 @@ def read_results(folder: Path) -> Results:
     StoreError
         The folder holds no study.
     """
+    folder = Path(folder)
     meta, runs = read_meta(folder), read_runs(folder)
     told = _incumbents(read_told(folder))
     optimum = _spread(_facts(meta, "optimum"), told)
@@ -231,10 +232,17 @@ def pooled(results: Results) -> dict[str, Interval]:
 
 
 def space_of(bench: str, meta: Mapping[str, Any]) -> Space:
-    """Return the space whose strings a benchmark's architectures have."""
+    """Return a space that writes the strings of a benchmark's architectures."""
+    from workbench.harness.plan import open_benchmark
+    from workbench.harness.study import Study
     from workbench.spaces import space
 
-    return space(meta["benchmarks"][bench]["space"].partition("[")[0])
+    entries = Study.model_validate(meta["study"]).benchmarks
+    entry = next(e for e in entries if e.label == bench)
+    if entry.space is not None:
+        return space(entry.space)
+    name = meta["benchmarks"][bench]["space"].partition("[")[0]
+    return space(name) if name in registry.names("spaces") else open_benchmark(entry).space
 
 
 def _incumbents(told: pd.DataFrame) -> pd.DataFrame:

@@ -44,6 +44,7 @@ def figure(width: float, height: float) -> Figure:
     mpl.rcParams.update(
         {
             "svg.fonttype": "none",
+            "text.parse_math": False,
             "svg.hashsalt": "nas-workbench",
             "font.family": "sans-serif",
             "font.size": 9,

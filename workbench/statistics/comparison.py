@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import combinations
 from typing import NamedTuple
@@ -55,6 +56,14 @@ def mann_whitney(a: Floats, b: Floats) -> tuple[float, float]:
         return 0.5, 1.0
     result = mannwhitneyu(a, b, alternative="two-sided")
     return float(result.statistic / (len(a) * len(b))), float(result.pvalue)
+
+
+def least_p(runs: int) -> float:
+    """Return the smallest p value that the exact two-sided test of two such samples can give.
+
+    Of all ``comb(2 n, n)`` orders of two samples of ``n``, two are the most extreme.
+    """
+    return 2 / math.comb(2 * runs, runs)
 
 
 def holm(p: Floats) -> Floats:

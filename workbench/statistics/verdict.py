@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from workbench.statistics.bootstrap import Interval
-from workbench.statistics.comparison import Comparison
+from workbench.statistics.comparison import LEVEL, Comparison, least_p
 
 _FEW = 10
 _ENOUGH = 30
@@ -52,31 +53,52 @@ def verdict(
         Such as ``100 queries``.
     """
     order = sorted(pooled, key=lambda s: -pooled[s].estimate)
-    tasks = len({c.task for c in comparisons})
     best, rest = order[0], order[1:]
     scale = "1 is the best architecture of a benchmark, 0 the mean random one"
-    if not rest:
+    few = _few(runs)
+    if not rest or not comparisons:
         return [
-            f"After {budget}, {best} has a normalised score of {_interval(pooled[best])}; {scale}."
+            f"After {budget}, {best} has a normalised score of {_interval(pooled[best])}; {scale}.",
+            *few,
         ]
     said = [
         f"After {budget}, {best} is ahead: normalised score {_interval(pooled[best])}, followed by"
         f" {rest[0]} with {_interval(pooled[rest[0]])}; {scale}."
     ]
+    if least_p(runs) * len(comparisons) >= LEVEL:
+        return [
+            *said,
+            f"No difference is shown to be real, and none could be, however large: with"
+            f" {counted(runs, 'run')} each, no rank test over"
+            f" {counted(len(comparisons), 'comparison')} can reach the 5 % level.",
+            *few,
+        ]
+    tasks = len({c.task for c in comparisons})
     said += _against(best, rest, comparisons, tasks)
     said += _last(order, comparisons, tasks)
     said.append(
         f"A difference counts as real where a two-sided Mann-Whitney U test on the final true"
-        f" scores of {runs} runs each stays below 5 % after Holm's correction for all"
-        f" {len(comparisons)} comparisons. It is a rank test because scores near the optimum pile"
-        " up and are far from normal; intervals are 95 % stratified bootstrap intervals of the"
-        " interquartile mean."
+        f" scores of {runs} runs each stays below 5 % after Holm's correction for"
+        f" {counted(len(comparisons), 'comparison')}. It is a rank test because scores near the"
+        " optimum pile up and are far from normal; intervals are 95 % stratified bootstrap"
+        " intervals of the interquartile mean."
     )
+    return [*said, *few]
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number with its noun, in the plural where there is not one."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def _few(runs: int) -> list[str]:
     if runs < _FEW:
-        said.append(f"Only {runs} runs each: too few to trust the intervals or to miss little.")
-    elif runs < _ENOUGH:
-        said.append(f"With {runs} runs each, the intervals are somewhat too narrow.")
-    return said
+        return [
+            f"Only {counted(runs, 'run')} each: intervals are much too narrow, if there are any."
+        ]
+    if runs < _ENOUGH:
+        return [f"With {runs} runs each, the intervals are somewhat too narrow."]
+    return []
 
 
 def _against(
@@ -129,6 +151,8 @@ def _s(names: Sequence[str]) -> str:
 
 
 def _interval(value: Interval) -> str:
+    if math.isnan(value.low):
+        return f"{value.estimate:.3f}"
     return f"{value.estimate:.3f} [{value.low:.3f}, {value.high:.3f}]"
 
 

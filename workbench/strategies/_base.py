@@ -52,6 +52,9 @@ class Strategy(ABC):
     def tell(self, trial: Trial | Task, observation: Observation) -> None:
         """Take in how a trial ended."""
 
+    def try_out(self) -> None:  # noqa: B027 - most have nothing to try
+        """Raise ParameterError for what would only fail later; called once before a study."""
+
     def _trial(self, arch: Arch) -> Trial:
         trial = Trial(self._next_id, arch)
         self._pending[trial.id] = arch

@@ -27,6 +27,8 @@ from workbench.strategies._distinct import DistinctDraws
 from workbench.strategies._models import Given, encoding_of, gives_std, predictor_of, seeded
 from workbench.types import Arch, Observation, Task, Trial
 
+_TRIED = 20
+
 
 class PredictorGuided(Strategy):
     """Model-based search over isomorphism classes, each asked for once.
@@ -109,12 +111,29 @@ class PredictorGuided(Strategy):
         if candidates is not None:
             check_integer(self, "candidates", candidates, 2)
         part = check_number(self, "random_part", random_part, 0, 1)
-        encoder = seeded(encoding_of(self, encoding, space), rng)
-        self._candidates = candidates_of(space, encoder, rng, candidates, part)
+        self._encoder = seeded(encoding_of(self, encoding, space), rng)
+        self._candidates = candidates_of(space, self._encoder, rng, candidates, part)
         self._draws = DistinctDraws(space, rng, space.canonical)
         self._seen: set[Arch] = set()
         self._known: list[tuple[float, Arch]] = []
         self._queue: deque[Arch] = deque()
+
+    def try_out(self) -> None:
+        """Fit the predictor once to a few encoded draws, so that its faults show before a study.
+
+        Raises
+        ------
+        ParameterError
+            The predictor or the encoding cannot work with its parameters.
+        """
+        rng = np.random.default_rng(0)
+        few = self.space.canonical(self.space.sample(_TRIED, rng))
+        try:
+            features = self._encoder.fit(few).transform(few)
+            seeded(self._model, rng).fit(features, np.arange(_TRIED, dtype=np.float64))
+        except (ValueError, TypeError) as error:
+            must_be = f"one that can be fitted ({error})"
+            raise parameter_error(self, "predictor", must_be, self._model) from error
 
     def ask(self) -> Trial | None:
         """Return an initial draw, or the highest ranked candidate that is left; None: no more."""

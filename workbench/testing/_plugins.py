@@ -40,12 +40,17 @@ def trial_spaces() -> list[Space]:
 
 def plugin_class(family: Family, plugin: Plugin) -> type[Any]:
     """Return the class of a plug-in."""
-    return registry.load(family, plugin) if isinstance(plugin, str) else plugin
+    if not isinstance(plugin, str):
+        return plugin
+    path, several, name = plugin.partition("::")
+    return registry.load_class(path, name) if several else registry.load(family, plugin)
 
 
 def plugin_name(plugin: Plugin) -> str:
-    """Return a name by which another process loads the plug-in."""
-    return plugin if isinstance(plugin, str) else inspect.getfile(plugin)
+    """Return what another process loads the plug-in by: its name, or ``path.py::Class``."""
+    if isinstance(plugin, str):
+        return plugin
+    return f"{inspect.getfile(plugin)}::{plugin.__name__}"
 
 
 @contextmanager

@@ -24,11 +24,13 @@ def check_plugin(name: str) -> Iterator[tuple[str, str | None]]:
     UnknownName
         No plug-in has this name.
     """
-    family = _family(name)
-    for label, check in _checks(family, name):
+    families = _families(name)
+    checks = [(f, *found) for f in families for found in _checks(f, name)]
+    for family, plain, check in checks:
+        label = f"{family}: {plain}" if len(families) > 1 else plain
         try:
             check()
-        except Exception as error:  # whatever a plug-in raises is a finding
+        except (Exception, SystemExit) as error:  # whatever a plug-in raises is a finding
             text = str(error).strip() or "does not hold"
             kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
             yield label, kind + text.partition("\n")[0]
@@ -76,14 +78,14 @@ def _suite(family: Family) -> Callable[[], list[Callable[[str], None]]]:
     return found
 
 
-def _family(name: str) -> Family:
+def _families(name: str) -> list[Family]:
+    """Return what a plug-in is; a space and the benchmarks on it may share a name."""
     if not name.endswith(".py"):
-        for family in registry.PACKAGES:
-            if name in registry.names(family):
-                return family
-        known = [n for family in registry.PACKAGES for n in registry.names(family)]
+        if found := [family for family in registry.PACKAGES if name in registry.names(family)]:
+            return found
+        known = {n for family in registry.PACKAGES for n in registry.names(family)}
         raise UnknownName("plug-in", name, known, "\na file of yours is named by its path (x.py)")
-    return _family_of(registry.load("strategies", name))
+    return [_family_of(registry.load("strategies", name))]
 
 
 def _family_of(cls: type[Any]) -> Family:
