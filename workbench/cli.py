@@ -277,11 +277,14 @@ def _report(folder: Path, as_json: bool) -> None:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
+    from workbench.harness.executor import deaf_children
     from workbench.report.write import write_all
 
     context = multiprocessing.get_context("spawn")
     with _busy("writing results and report"), ProcessPoolExecutor(1, context) as pool:
-        written = pool.submit(write_all, folder).result()
+        with deaf_children():
+            future = pool.submit(write_all, folder)
+        written = future.result()
     if as_json:
         _print_json(written.summary | {"report": str(written.report)})
     else:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
 from multiprocessing.connection import wait as wait_for
 
@@ -56,7 +57,8 @@ def _feed(
         while True:
             for number in islice(numbers, processes * _AHEAD - len(pending)):
                 suspects.add(number)
-                pending[pool.submit(_one, number)] = number
+                with deaf_children():
+                    pending[pool.submit(_one, number)] = number
             if not pending:
                 return
             done, _ = wait(pending, return_when=FIRST_COMPLETED)
@@ -73,12 +75,30 @@ def _feed(
 def _alone(study: Study, number: int) -> RunResult:
     pool = _pool(study, 1)
     try:
-        return pool.submit(_one, number).result()
+        with deaf_children():
+            future = pool.submit(_one, number)
+        return future.result()
     except BrokenProcessPool:
         error = "the process of this run was killed (out of memory?)"
         return RunResult(number, [], [], [], error, 0.0, 0.0)
     finally:
         _kill(pool)
+
+
+@contextmanager
+def deaf_children() -> Iterator[None]:
+    """Start processes that never hear Ctrl-C, not even before their first line is run.
+
+    It is held back from this thread meanwhile, which a child inherits for good.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _pool(study: Study, processes: int) -> ProcessPoolExecutor:
