@@ -104,6 +104,7 @@ def test_pictures_have_words_and_follow_the_page(text: str) -> None:
         assert root.get("viewBox")
         assert root.get("width") is None
         assert "currentColor" in picture
+        assert "$" not in picture, "a tick label in TeX is shown as it is"
     ids = re.findall(r'\bid="([^"]+)"', text)
     assert len(set(ids)) == len(ids) > 100
     used = {*re.findall(r'href="#([^"]+)"', text), *re.findall(r"url\(#([^)]+)\)", text)}

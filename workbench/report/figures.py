@@ -109,6 +109,8 @@ def curves(results: Results, bench: str, strategy: str, axis: str) -> tuple[Floa
 
 
 def _panel(ax: Axes, results: Results, bench: str, axis: str, style: Mapping[str, Look]) -> None:
+    from matplotlib.ticker import EngFormatter, NullFormatter
+
     facts = results.meta["benchmarks"][bench]
     reference = facts["optimum"] - facts["random_mean"]
     lowest, highest = reference, 0.0
@@ -140,6 +142,8 @@ def _panel(ax: Axes, results: Results, bench: str, axis: str, style: Mapping[str
         ax.set_xlabel("queries")
     else:
         ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(EngFormatter(sep=""))
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_xlabel("simulated seconds")
 
 
