@@ -46,7 +46,7 @@ def test_new_never_overwrites(folder: Path) -> None:
 
 
 def test_report_and_status(folder: Path) -> None:
-    assert "12 of 12" not in _workbench("status", "mine", cwd=folder).stderr
+    assert "12 of 12 runs finished" in _workbench("status", "mine", cwd=folder).stdout
     found = json.loads(_workbench("status", "mine", "--json", cwd=folder).stdout)
     assert (found["finished"], found["failed"], found["writer"]) == (12, 0, None)
     again = _workbench("report", "mine", "--json", cwd=folder)

@@ -8,15 +8,20 @@ import numpy as np
 import pytest
 from scipy.stats import friedmanchisquare, mannwhitneyu, trim_mean
 
-from workbench.statistics.bootstrap import Interval, interval, iqm, mean, mean_bands
+from workbench.statistics.bootstrap import Interval, interval, iqm, mean_bands
 from workbench.statistics.comparison import compare_all, holm, least_p, mann_whitney, mean_ranks
 from workbench.statistics.verdict import tally, verdict
+from workbench.types import Floats
 
 
 @pytest.mark.parametrize("shape", [(30, 5), (7, 1), (3, 3), (2, 1)])
 def test_iqm_is_scipys_trimmed_mean(shape: tuple[int, int]) -> None:
     scores = np.random.default_rng(0).normal(size=shape)
     assert iqm(scores[None])[0] == pytest.approx(trim_mean(scores, 0.25, axis=None), rel=1e-12)
+
+
+def mean(scores: Floats) -> Floats:
+    return np.asarray(scores.mean(axis=(1, 2)))
 
 
 def test_interval_of_a_mean_covers_as_theory_says() -> None:

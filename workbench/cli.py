@@ -82,9 +82,8 @@ def demo(out: Out = None, workers: Workers = _CORES) -> None:
     """Compare six strategies on five benchmarks, under 90 seconds on two cores."""
     from workbench.harness.study import load_study
 
-    with _package_file("demo.toml") as path:
-        study = load_study(path)
-    _run(study, "demo", out, workers, shlex.join(["workbench", *sys.argv[1:]]), False)
+    with _going_on(), _package_file("demo.toml") as path:
+        _run(load_study(path), "demo", out, workers, False)
 
 
 @app.command()
@@ -113,9 +112,8 @@ def run(
     """Run a study, or go on with it, and write its results and report."""
     from workbench.harness.study import load_study
 
-    loaded = load_study(study, set_ or [])
-    again = shlex.join(["workbench", *sys.argv[1:]])
-    _run(loaded, str(study), out, workers, again, as_json)
+    with _going_on():
+        _run(load_study(study, set_ or []), str(study), out, workers, as_json)
 
 
 @app.command()
@@ -240,14 +238,19 @@ def rank(
         best.to_csv(sys.stdout, index=False)
 
 
-def _run(
-    study: Any, source: str, out: Path | None, workers: int, again: str, as_json: bool
-) -> None:
-    folder = out or Path(study.name)
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """Say on Ctrl-C which command goes on from there."""
     try:
-        failed = _run_and_report(study, source, folder, workers, as_json)
+        yield
     except KeyboardInterrupt:
+        again = shlex.join(["workbench", *sys.argv[1:]])
         raise Interrupted(f"interrupted; finished runs are kept. Go on with: {again}") from None
+
+
+def _run(study: Any, source: str, out: Path | None, workers: int, as_json: bool) -> None:
+    folder = out or Path(study.name)
+    failed = _run_and_report(study, source, folder, workers, as_json)
     if failed:
         print(f"error: {failed} runs failed; `workbench status {folder}`", file=sys.stderr)
         raise typer.Exit(1)

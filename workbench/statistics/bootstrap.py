@@ -35,11 +35,6 @@ def iqm(scores: Floats) -> Floats:
     return np.asarray(flat[:, cut : flat.shape[1] - cut].mean(axis=1))
 
 
-def mean(scores: Floats) -> Floats:
-    """Return the mean over all axes but the first, shape ``(b,)``."""
-    return np.asarray(scores.reshape(len(scores), -1).mean(axis=1))
-
-
 def interval(
     scores: Floats,
     statistic: Callable[[Floats], Floats],
