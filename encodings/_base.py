@@ -72,3 +72,13 @@ class Encoding(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     @abstractmethod
     def _names(self) -> list[str]: ...
+
+
+class Decisions(Encoding):
+    """Architectures as they are, for predictors that take them so."""
+
+    def _encode(self, archs: Archs) -> Floats:
+        return archs.astype(np.float64)
+
+    def _names(self) -> list[str]:
+        return [decision.name for decision in self.space.decisions]

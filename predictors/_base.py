@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from typing import Any, Literal, Self, overload
+from typing import Any, ClassVar, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,8 @@ from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from workbench.errors import ParameterError
+from workbench.predictors._targets import TRANSFORMS, Targets
+from workbench.spaces import Space
 from workbench.types import Floats
 
 
@@ -20,14 +22,16 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """A scikit-learn regressor that standardises its targets.
 
     A predictor overrides ``_fit`` and ``_predict``, which see checked features and targets of
-    mean 0 and deviation 1 (all 0 where they are constant).
+    mean 0 and deviation 1 (all 0 where they are constant). One that takes the parameter
+    ``target_transform`` is fitted to ranks or normal quantiles of its targets where that says
+    ``"rank"`` or ``"quantile"``; predictions are in the targets' own unit all the same.
 
     Attributes
     ----------
     n_features_in_ : int
         Number of features seen in ``fit``.
-    shift_, scale_ : float
-        Mean and deviation of the targets.
+    targets_ : Targets
+        The map between targets and what the predictor was fitted to.
     """
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
@@ -48,22 +52,28 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         ParameterError
             A parameter has a wrong type or value.
         """
+        transform = getattr(self, "target_transform", None)
+        self._check("target_transform", transform in TRANSFORMS, "None, 'rank' or 'quantile'")
         known = _known(X, y)
         features, y = validate_data(self, *known, y_numeric=True, ensure_min_samples=2)
+        rows = self._rows_of(features)
         targets: Floats = np.asarray(y, dtype=np.float64)
-        self.shift_ = float(targets.mean())
-        self.scale_ = float(targets.std()) or 1.0
-        self._fit(features, (targets - self.shift_) / self.scale_)
+        self.targets_ = Targets.of(targets, transform)
+        self._fit(rows, self.targets_.see(targets))
         return self
 
     def predict(self, X: ArrayLike) -> Floats:
         """Return predicted targets, shape ``(n,)``."""
         features = self._features(X)
-        return np.asarray(self.shift_ + self.scale_ * self._predict(features))
+        return self.targets_.back(np.asarray(self._predict(features), dtype=np.float64))
 
-    def _features(self, X: ArrayLike) -> Floats:
+    def _features(self, X: ArrayLike) -> Any:
         check_is_fitted(self)
-        return np.asarray(validate_data(self, X, reset=False))
+        return self._rows_of(np.asarray(validate_data(self, X, reset=False)))
+
+    def _rows_of(self, X: Any) -> Any:
+        """Return checked rows as ``_fit`` and ``_predict`` take them."""
+        return X
 
     def _seed(self) -> int:
         """Return a seed that ``random_state`` determines."""
@@ -71,7 +81,7 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _check(self, name: str, good: bool, must_be: str) -> None:
         if not good:
-            of, value = type(self).__name__, getattr(self, name)
+            of, value = type(self).__name__, getattr(self, name, None)
             raise ParameterError(
                 f"The {name!r} parameter of {of} must be {must_be}. Got {value!r} instead."
             )
@@ -101,13 +111,34 @@ class ProbabilisticPredictor(Predictor):
             return super().predict(X)
         features = self._features(X)
         mean, std = self._predict_with_std(features)
-        return self.shift_ + self.scale_ * mean, self.scale_ * std
+        return self.targets_.back(mean), self.targets_.spread_back(mean, std)
 
     def _predict(self, X: Floats) -> Floats:
         return self._predict_with_std(X)[0]
 
     @abstractmethod
     def _predict_with_std(self, X: Floats) -> tuple[Floats, Floats]: ...
+
+
+class OnArchitectures(Predictor):
+    """A predictor that takes architectures, ``(n, d)``, and no features of them.
+
+    Its first parameter is ``space``; ``_fit`` and ``_predict`` see a checked integer population.
+    Mix it in before ``ProbabilisticPredictor`` where the predictor has deviations.
+    """
+
+    READS_GRAPHS: ClassVar[bool] = True
+    """Whether a space without graphs will not do."""
+
+    space: Space | None
+
+    def _rows_of(self, X: Any) -> Any:
+        self._check("space", isinstance(self.space, Space), "a Space")
+        assert self.space is not None
+        rows = np.asarray(X)
+        if rows.dtype.kind == "f" and (rows % 1 == 0).all() and (abs(rows) < 1 << 15).all():
+            rows = rows.astype(np.int16)
+        return self.space.check(rows)
 
 
 def _known(X: Any, y: Any) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from workbench.errors import ParameterError
 from workbench.predictors._base import ProbabilisticPredictor
+from workbench.predictors._targets import Transform
 from workbench.types import Floats
 
 
@@ -29,15 +30,18 @@ class Forest(ProbabilisticPredictor):
         n_estimators: int = 100,
         max_features: float | str | None = 1.0,
         min_samples_leaf: int = 1,
+        target_transform: Transform | None = None,
         random_state: int | RandomState | None = None,
     ) -> None:
         self.n_estimators = n_estimators
         self.max_features = max_features
         self.min_samples_leaf = min_samples_leaf
+        self.target_transform = target_transform
         self.random_state = random_state
 
     def _fit(self, X: Floats, y: Floats) -> None:
         parameters: dict[str, Any] = {**self.get_params(), "random_state": self._seed()}
+        del parameters["target_transform"]
         try:
             self.forest_ = self._KIND(n_jobs=None, **parameters).fit(X, y)
         except InvalidParameterError as error:

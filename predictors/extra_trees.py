@@ -9,6 +9,7 @@ from numpy.random import RandomState
 from sklearn.ensemble import ExtraTreesRegressor
 
 from workbench.predictors._forest import Forest
+from workbench.predictors._targets import Transform
 
 
 class ExtraTrees(Forest):
@@ -22,6 +23,8 @@ class ExtraTrees(Forest):
         Features tried at a split, as in scikit-learn.
     min_samples_leaf : int or float, default 1
         As in scikit-learn.
+    target_transform : {None, "rank", "quantile"}, default None
+        What the targets are fitted as.
     random_state : int, RandomState or None
         Seed.
     """
@@ -33,6 +36,9 @@ class ExtraTrees(Forest):
         n_estimators: int = 200,
         max_features: float | str | None = 0.4,
         min_samples_leaf: int = 1,
+        target_transform: Transform | None = None,
         random_state: int | RandomState | None = None,
     ) -> None:
-        super().__init__(n_estimators, max_features, min_samples_leaf, random_state)
+        super().__init__(
+            n_estimators, max_features, min_samples_leaf, target_transform, random_state
+        )

@@ -16,6 +16,7 @@ from numpy.random import RandomState
 from torch import Tensor
 
 from workbench.predictors._base import ProbabilisticPredictor
+from workbench.predictors._targets import Transform
 from workbench.types import Floats
 
 EXTRA = "torch"
@@ -40,6 +41,8 @@ class MLPEnsemble(ProbabilisticPredictor):
         Rows of a step.
     learning_rate : float, default .01
         Of Adam.
+    target_transform : {None, "rank", "quantile"}, default None
+        What the targets are fitted as.
     random_state : int, RandomState or None
         Seed; the state of torch is neither read nor changed.
     """
@@ -52,6 +55,7 @@ class MLPEnsemble(ProbabilisticPredictor):
         epochs: int = 80,
         batch_size: int = 32,
         learning_rate: float = 0.01,
+        target_transform: Transform | None = None,
         random_state: int | RandomState | None = None,
     ) -> None:
         self.members = members
@@ -60,6 +64,7 @@ class MLPEnsemble(ProbabilisticPredictor):
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.target_transform = target_transform
         self.random_state = random_state
 
     def _fit(self, X: Floats, y: Floats) -> None:

@@ -11,6 +11,7 @@ from numpy.random import RandomState
 from sklearn.ensemble import RandomForestRegressor
 
 from workbench.predictors._forest import Forest
+from workbench.predictors._targets import Transform
 
 
 class RandomForest(Forest):
@@ -24,6 +25,8 @@ class RandomForest(Forest):
         Features tried at a split, as in scikit-learn.
     min_samples_leaf : int or float, default 2
         As in scikit-learn.
+    target_transform : {None, "rank", "quantile"}, default None
+        What the targets are fitted as.
     random_state : int, RandomState or None
         Seed.
     """
@@ -35,6 +38,9 @@ class RandomForest(Forest):
         n_estimators: int = 116,
         max_features: float | str | None = 0.17,
         min_samples_leaf: int = 2,
+        target_transform: Transform | None = None,
         random_state: int | RandomState | None = None,
     ) -> None:
-        super().__init__(n_estimators, max_features, min_samples_leaf, random_state)
+        super().__init__(
+            n_estimators, max_features, min_samples_leaf, target_transform, random_state
+        )

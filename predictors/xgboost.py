@@ -10,6 +10,7 @@ import xgboost
 from numpy.random import RandomState
 
 from workbench.predictors._base import Predictor
+from workbench.predictors._targets import Transform
 from workbench.types import Floats
 
 
@@ -26,6 +27,8 @@ class XGBoost(Predictor):
         Shrinkage of each tree.
     subsample, colsample_bytree : float in (0, 1], default .9 and .3
         Part of the rows and of the features that each tree sees.
+    target_transform : {None, "rank", "quantile"}, default None
+        What the targets are fitted as.
     random_state : int, RandomState or None
         Seed.
     """
@@ -37,6 +40,7 @@ class XGBoost(Predictor):
         learning_rate: float = 0.05,
         subsample: float = 0.9,
         colsample_bytree: float = 0.3,
+        target_transform: Transform | None = None,
         random_state: int | RandomState | None = None,
     ) -> None:
         self.n_estimators = n_estimators
@@ -44,6 +48,7 @@ class XGBoost(Predictor):
         self.learning_rate = learning_rate
         self.subsample = subsample
         self.colsample_bytree = colsample_bytree
+        self.target_transform = target_transform
         self.random_state = random_state
 
     def _fit(self, X: Floats, y: Floats) -> None:

@@ -21,10 +21,10 @@ from workbench.encodings.graph_features import GraphFeatures
 from workbench.encodings.one_hot import OneHot
 from workbench.encodings.path import Path
 from workbench.errors import ParameterError, UnknownName
+from workbench.predictors._pipeline import default_encoding, seeded
 from workbench.spaces import Space, space
 from workbench.strategies._acquisition import ACQUISITIONS, Belief
 from workbench.strategies._candidates import AroundTheBest, WholeSpace, candidates_of
-from workbench.strategies._models import default_encoding, seeded
 from workbench.strategies.predictor_guided import PredictorGuided
 from workbench.testing._plugins import Layered
 from workbench.types import Arch, Floats, Observation, Status, Trial

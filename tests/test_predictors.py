@@ -12,6 +12,7 @@ import pytest
 import torch
 from sklearn.model_selection import GridSearchCV
 
+from workbench import registry
 from workbench.errors import ParameterError
 from workbench.predictors.extra_trees import ExtraTrees
 from workbench.predictors.mlp_ensemble import MLPEnsemble
@@ -107,3 +108,8 @@ def test_xgboost_is_found_beside_its_namesake() -> None:
     environment = {"PYTHONPATH": ".", "PATH": "/usr/bin"}
     for order in (code, f"import xgboost; {code}"):
         subprocess.run([sys.executable, "-c", order], check=True, env=environment)
+
+
+@pytest.mark.parametrize("name", registry.names("predictors"))
+def test_targets_can_be_transformed_for_every_predictor(name: str) -> None:
+    assert "target_transform" in registry.load("predictors", name)._get_param_names()

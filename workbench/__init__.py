@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from workbench.errors import WorkbenchError as WorkbenchError
     from workbench.harness.drive import run_study as run_study
     from workbench.harness.study import load_study as load_study
+    from workbench.predictors._pipeline import pipeline as pipeline
     from workbench.registry import load as load
     from workbench.report.results import read_results as read_results
     from workbench.spaces import Space as Space
@@ -43,6 +44,7 @@ _HOME = {
     "from_table": "data._own_table",
     "load": "registry",
     "load_study": "harness.study",
+    "pipeline": "predictors._pipeline",
     "read_results": "report.results",
     "run_study": "harness.drive",
     "space": "spaces",

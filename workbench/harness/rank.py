@@ -12,8 +12,8 @@ from threadpoolctl import threadpool_limits
 from workbench import seeds
 from workbench.data._own_table import from_table
 from workbench.errors import TableError
+from workbench.predictors._pipeline import encoding_of, gives_std, predictor_of, seeded
 from workbench.spaces import Space, space
-from workbench.strategies._models import encoding_of, gives_std, predictor_of, seeded
 from workbench.types import Archs, Direction, Floats
 
 _WHOLE = 1 << 18
@@ -61,8 +61,8 @@ def rank_untried(question: Question) -> Ranking:
     """
     where = space(question.space)
     tried, scores = _known(question, where)
-    encoder = encoding_of(question, question.encoding or None, where)
-    model = predictor_of(question, question.predictor)
+    model = predictor_of(question, question.predictor, where)
+    encoder = encoding_of(question, question.encoding or None, where, model)
     with threadpool_limits(1):
         rng = seeds.generator(question.seed, "rank")
         encoder, model = seeded(encoder, rng), seeded(model, rng)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from workbench.predictors._pipeline import Given, encoding_of, gives_std, predictor_of, seeded
 from workbench.spaces import Space
 from workbench.strategies._acquisition import ACQUISITIONS, NEED_STD, Belief
 from workbench.strategies._base import (
@@ -24,7 +25,6 @@ from workbench.strategies._base import (
 )
 from workbench.strategies._candidates import Features, candidates_of
 from workbench.strategies._distinct import DistinctDraws
-from workbench.strategies._models import Given, encoding_of, gives_std, predictor_of, seeded
 from workbench.types import Arch, Observation, Task, Trial
 
 _TRIED = 20
@@ -104,14 +104,14 @@ class PredictorGuided(Strategy):
         if not isinstance(repeats, bool):
             raise parameter_error(self, "repeats", "a bool", repeats)
         self.repeats = repeats
-        self._model = predictor_of(self, predictor)
+        self._model = predictor_of(self, predictor, space)
         if acquisition in NEED_STD and not gives_std(self._model):
             must_be = f"'mean' with a predictor that gives no deviation, such as {self._model!r}"
             raise parameter_error(self, "acquisition", must_be, acquisition)
         if candidates is not None:
             check_integer(self, "candidates", candidates, 2)
         part = check_number(self, "random_part", random_part, 0, 1)
-        self._encoder = seeded(encoding_of(self, encoding, space), rng)
+        self._encoder = seeded(encoding_of(self, encoding, space, self._model), rng)
         self._candidates = candidates_of(space, self._encoder, rng, candidates, part)
         self._draws = DistinctDraws(space, rng, space.canonical)
         self._seen: set[Arch] = set()
