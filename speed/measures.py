@@ -18,7 +18,8 @@ from workbench import registry
 from workbench.data._open import benchmark
 from workbench.harness.drive import run_study
 from workbench.harness.runner import execute
-from workbench.harness.study import Study, parse_study
+from workbench.harness.sections import Study
+from workbench.harness.study import parse_study
 from workbench.spaces import space
 
 

@@ -47,9 +47,7 @@ def test_picture_of_a_study_is_saved(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda p: p.name)
 def test_studies_run_small(path: Path, tmp_path: Path) -> None:
-    study = load_study(path, ["replicates=1"])
-    budget = study.budget.model_copy(update={"queries": 12})
-    outcome = run_study(study.model_copy(update={"budget": budget}), tmp_path)
+    outcome = run_study(load_study(path).smoke(), tmp_path)
     assert outcome.failed == 0
 
 

@@ -144,9 +144,9 @@ def test_a_changed_file_is_refused(tmp_path: Path, name: str) -> None:
     text = path.read_text(encoding="utf-8")
     changed = text.replace("4,4,16", "4,4,17") if name == "mine.csv" else text + "# changed\n"
     path.write_text(changed, encoding="utf-8")
-    from workbench.harness import plan
+    from workbench.harness import opening
 
-    plan._open.cache_clear()  # a table is read once a process
+    opening._open.cache_clear()  # a table is read once a process
     named = "own" if name == "mine.csv" else name
     with pytest.raises(StoreError, match=rf"another content of .*{named}"):
         run_study(folder / "study.toml", tmp_path / "out")

@@ -17,7 +17,8 @@ import pytest
 
 from workbench.errors import StoreError
 from workbench.harness.drive import run_study
-from workbench.harness.study import Study, parse_study
+from workbench.harness.sections import Study
+from workbench.harness.study import parse_study
 from workbench.report.results import read_results, write_results
 
 STUDY = """

@@ -8,6 +8,7 @@ import pytest
 
 from workbench.errors import DataMissing, StudyError, UnknownName
 from workbench.harness.plan import prepare
+from workbench.harness.strategy_study import StrategyStudy
 from workbench.harness.study import load_study, parse_study
 
 GOOD = """
@@ -28,6 +29,7 @@ def _write(folder: Path, text: str) -> Path:
 
 def test_a_study_is_read(tmp_path: Path) -> None:
     study = load_study(_write(tmp_path, GOOD))
+    assert isinstance(study, StrategyStudy)
     assert study.runs == 6
     assert [s.label for s in study.strategies] == ["random_search", "regularized_evolution"]
     assert study.strategies[1].parameters == {"population": 10, "sample": 3}
@@ -138,6 +140,7 @@ def test_overrides(tmp_path: Path) -> None:
         "seed=4",
     ]
     study = load_study(path, sets)
+    assert isinstance(study, StrategyStudy)
     assert study.budget.queries == 7
     assert study.strategies[1].parameters["population"] == 12
     assert study.strategies[0].label == "uniform draws"
@@ -148,7 +151,7 @@ def test_overrides(tmp_path: Path) -> None:
 
 
 def test_presets_come_before_parameters() -> None:
-    from workbench.harness.study import StrategyEntry, strategy_arguments
+    from workbench.harness.strategy_study import StrategyEntry, strategy_arguments
 
     entry = StrategyEntry(name="regularized_evolution", preset="nats_bench")
     assert strategy_arguments(entry) == {"population": 10, "sample": 3}

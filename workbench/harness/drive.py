@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from workbench.harness.executor import execute_all
 from workbench.harness.plan import Plan, prepare
+from workbench.harness.sections import Study
 from workbench.harness.store import open_store
-from workbench.harness.study import Study, load_study
+from workbench.harness.study import load_study
 
 Progress = Callable[[int, int, int], None]
 """Called with runs finished, runs in all, runs failed."""

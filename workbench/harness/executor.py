@@ -19,8 +19,9 @@ from multiprocessing.connection import wait as wait_for
 
 from threadpoolctl import threadpool_limits
 
-from workbench.harness.runner import RunResult, execute
-from workbench.harness.study import Study
+from workbench.harness.kinds import kind_of
+from workbench.harness.result import RunResult
+from workbench.harness.sections import Study
 
 _AHEAD = 4
 _study: Study
@@ -35,7 +36,7 @@ def execute_all(study: Study, numbers: Iterable[int], processes: int) -> Iterato
     if processes == 1:
         with threadpool_limits(1):
             for number in numbers:
-                yield execute(study.spec(number))
+                yield _run(study, number)
         return
     waiting = iter(numbers)
     while True:
@@ -80,7 +81,7 @@ def _alone(study: Study, number: int) -> RunResult:
         return future.result()
     except BrokenProcessPool:
         error = "the process of this run was killed (out of memory?)"
-        return RunResult(number, [], [], [], error, 0.0, 0.0)
+        return RunResult(number, {}, error, 0.0, 0.0)
     finally:
         _kill(pool)
 
@@ -132,4 +133,8 @@ def _die_with_parent() -> None:
 
 
 def _one(number: int) -> RunResult:
-    return execute(_study.spec(number))
+    return _run(_study, number)
+
+
+def _run(study: Study, number: int) -> RunResult:
+    return kind_of(study).execute(study.spec(number))

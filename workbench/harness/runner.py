@@ -10,17 +10,26 @@ from __future__ import annotations
 
 import heapq
 import math
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from workbench import seeds
+from workbench import registry, seeds
 from workbench.data._base import Benchmark
-from workbench.errors import PluginError
-from workbench.harness.plan import make_strategy, open_benchmark
-from workbench.harness.study import Budget, RunSpec
+from workbench.errors import ParameterError, PluginError, WorkbenchError
+from workbench.harness.opening import open_benchmark
+from workbench.harness.result import RunResult, describe_fault
+from workbench.harness.sections import RunSpec
+from workbench.harness.strategy_study import (
+    Budget,
+    StrategyEntry,
+    StrategyStudy,
+    strategy_arguments,
+)
+from workbench.spaces import Space
 from workbench.strategies import Strategy
 from workbench.types import Arch, Evaluation, Observation, Status, Trial
 
@@ -47,22 +56,10 @@ class Record(NamedTuple):
     ended: float
 
 
-class RunResult(NamedTuple):
-    """A finished run: its log, and what the benchmark knows of the architectures in it."""
-
-    number: int
-    records: list[Record]
-    truth: list[float | None]
-    test: list[float | None]
-    error: str | None
-    wall: float
-    cpu: float
-
-
 def execute(spec: RunSpec) -> RunResult:
     """Run one spec from its seeds alone; a fault of the strategy is recorded, not raised."""
-    study = spec.study
-    entry = study.strategies[spec.strategy]
+    study: StrategyStudy = spec.study
+    entry = study.strategies[spec.entry]
     label = study.benchmarks[spec.benchmark].label
     bench = open_benchmark(study.benchmarks[spec.benchmark])
     wall, cpu = time.perf_counter(), time.process_time()
@@ -76,18 +73,24 @@ def execute(spec: RunSpec) -> RunResult:
         error = describe_fault(fault)
     truth, test = _known(bench, [r.arch for r in log.records])
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return RunResult(spec.number, log.records, truth, test, error, wall, cpu)
+    rows = [
+        (r.trial, ",".join(map(str, r.arch)), *r[2:], true, tested)
+        for r, true, tested in zip(log.records, truth, test, strict=True)
+    ]
+    return RunResult(spec.number, {"trials": rows}, error, wall, cpu)
 
 
-def describe_fault(fault: BaseException) -> str:
-    """Return type, message and innermost place of an exception in one line."""
-    trace = fault.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = ""
-    if trace is not None:
-        where = f" ({trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno})"
-    return f"{type(fault).__name__}: {fault}{where}"
+def make_strategy(entry: StrategyEntry, space: Space, *key: str | int) -> Strategy:
+    """Return a strategy with the generator that belongs to a key of the seed tree."""
+    cls: Any = registry.load("strategies", entry.name)
+    made: Strategy = cls(space, seeds.generator(*key), **strategy_arguments(entry))
+    return made
+
+
+def faults(study: StrategyStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
+    """Yield what does not fit together, found by trying every strategy on every space."""
+    yield from _budget_faults(study, benchmarks)
+    yield from _strategy_faults(study, benchmarks)
 
 
 class Log:
@@ -192,3 +195,36 @@ def _known(bench: Benchmark, archs: list[Arch]) -> tuple[list[float | None], lis
 
 def _optional(values: Any) -> list[float | None]:
     return [v if math.isfinite(v) else None for v in values.tolist()]
+
+
+def _budget_faults(study: StrategyStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
+    for i, (entry, bench) in enumerate(zip(study.benchmarks, benchmarks, strict=True)):
+        if study.budget.seconds is not None and not bench.has_cost:
+            yield (
+                f"budget.seconds: benchmarks[{i}] ({entry.name}) knows no training cost;"
+                " give a budget in queries"
+            )
+        for name in study.expose:
+            metric = bench.metrics.get(name)
+            if metric is None:
+                yield f"expose: {entry.name} has no metric {name!r}; it has {_list(bench.metrics)}"
+            elif metric.split == "test":
+                yield f"expose: {name!r} is of the test split, which no strategy may see"
+
+
+def _strategy_faults(study: StrategyStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
+    spaces = {b.space.name: b.space for b in benchmarks}
+    for i, entry in enumerate(study.strategies):
+        for space in spaces.values():
+            try:
+                make_strategy(entry, space, "try").try_out()
+            except (WorkbenchError, TypeError) as error:
+                named = re.search(r"'(\w+)' parameter", str(error))
+                place = f"strategies[{i}]{'.' + named[1] if named else ''}"
+                on = "" if isinstance(error, ParameterError) else f" (on space {space.name})"
+                yield f"{place}: {error}{on}"
+                break
+
+
+def _list(names: Any) -> str:
+    return ", ".join(map(repr, names))

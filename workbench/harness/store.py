@@ -23,13 +23,14 @@ from filelock import FileLock, Timeout
 from workbench.errors import StoreError
 from workbench.harness.plan import Plan
 from workbench.harness.provenance import provenance, versions
-from workbench.harness.runner import RunResult
-from workbench.harness.study import Study, effective_parameters
+from workbench.harness.result import RunResult
+from workbench.harness.sections import Study
+from workbench.harness.study import stored_study
 
 FILE = "study.sqlite"
 _LOCK = "study.lock"
 _HOLDER = "study.lock.holder"
-_FORMAT = "1"
+_FORMAT = "2"
 _BLOCK = 10_000
 _PATIENCE = 0.5
 """Seconds to wait for a lock: `status` holds it for a moment to see whether it is free."""
@@ -37,15 +38,20 @@ _PATIENCE = 0.5
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE runs (
-    run INTEGER PRIMARY KEY, benchmark TEXT NOT NULL, strategy TEXT NOT NULL,
+    run INTEGER PRIMARY KEY, benchmark TEXT NOT NULL, entry TEXT NOT NULL,
     replicate INTEGER NOT NULL, error TEXT, wall REAL NOT NULL, cpu REAL NOT NULL,
-    host TEXT NOT NULL, UNIQUE (benchmark, strategy, replicate));
+    host TEXT NOT NULL, UNIQUE (benchmark, entry, replicate));
 CREATE TABLE trials (
     run INTEGER NOT NULL REFERENCES runs, trial INTEGER NOT NULL, arch TEXT NOT NULL,
     epochs INTEGER NOT NULL, continues INTEGER, replicate INTEGER NOT NULL, status TEXT NOT NULL,
     score REAL, cost REAL, step_asked INTEGER NOT NULL, step_told INTEGER, started REAL NOT NULL,
     ended REAL NOT NULL, truth REAL, test REAL, PRIMARY KEY (run, step_asked)) WITHOUT ROWID;
+CREATE TABLE measures (
+    run INTEGER NOT NULL REFERENCES runs, size INTEGER NOT NULL, test_set TEXT NOT NULL,
+    metric TEXT NOT NULL, value REAL NOT NULL, PRIMARY KEY (run, size, test_set, metric))
+    WITHOUT ROWID;
 """
+_TABLES = ("trials", "measures")
 
 
 class Store:
@@ -63,7 +69,8 @@ class Store:
         """Drop the runs that failed, so that they are tried again."""
         with self._connection as db:
             failed = "SELECT run FROM runs WHERE error IS NOT NULL"
-            db.execute(f"DELETE FROM trials WHERE run IN ({failed})")
+            for table in _TABLES:
+                db.execute(f"DELETE FROM {table} WHERE run IN ({failed})")
             db.execute("DELETE FROM runs WHERE error IS NOT NULL")
 
     def add(self, study: Study, result: RunResult) -> None:
@@ -72,27 +79,20 @@ class Store:
         run = (
             result.number,
             study.benchmarks[spec.benchmark].label,
-            study.strategies[spec.strategy].label,
+            study.entries[spec.entry].label,
             spec.replicate,
             result.error,
             result.wall,
             result.cpu,
             platform.node(),
         )
-        rows = (
-            (
-                result.number,
-                r.trial,
-                ",".join(map(str, r.arch)),
-                *r[2:],
-                truth,
-                test,
-            )
-            for r, truth, test in zip(result.records, result.truth, result.test, strict=True)
-        )
         with self._connection as db:
             db.execute(f"INSERT INTO runs VALUES ({','.join('?' * len(run))})", run)
-            db.executemany(f"INSERT INTO trials VALUES ({','.join('?' * 15)})", rows)
+            for table, rows in result.rows.items():
+                if rows:
+                    marks = ",".join("?" * (len(rows[0]) + 1))
+                    whole = ((result.number, *row) for row in rows)
+                    db.executemany(f"INSERT INTO {table} VALUES ({marks})", whole)
 
 
 @contextmanager
@@ -164,7 +164,7 @@ def read_told(folder: Path) -> pd.DataFrame:
         blocks = pd.read_sql_query(query, db, chunksize=_BLOCK, dtype=numbers)
         trials = pd.concat([*blocks], ignore_index=True)
     runs = read_runs(folder).set_index("run")
-    for column in ("benchmark", "strategy"):
+    for column in ("benchmark", "entry"):
         names = pd.Categorical(runs[column], categories=list(dict.fromkeys(runs[column])))
         codes = pd.Series(names.codes, index=runs.index)[trials["run"]].to_numpy()
         trials[column] = pd.Categorical.from_codes(codes, names.categories)
@@ -172,9 +172,20 @@ def read_told(folder: Path) -> pd.DataFrame:
     return trials
 
 
+def read_measures(folder: Path) -> pd.DataFrame:
+    """Return one row a measure of a finished run, with its run's names, in the order of runs."""
+    query = """
+        SELECT run, benchmark, entry, replicate, size, test_set, metric, value
+        FROM measures JOIN runs USING (run) WHERE error IS NULL
+        ORDER BY run, size, test_set, metric
+    """
+    with _reader(folder) as db:
+        return pd.read_sql_query(query, db)
+
+
 def progress_of(folder: Path) -> dict[str, Any]:
     """Return how far a study is: runs in all, finished, failed, and who is writing."""
-    study = Study.model_validate(read_meta(folder)["study"])
+    study = stored_study(read_meta(folder)["study"])
     errors = read_runs(folder)["error"].dropna()
     return {
         "study": study.name,
@@ -255,7 +266,7 @@ def _make(connection: sqlite3.Connection, plan: Plan) -> None:
         "study": json.loads(plan.study.canonical()),
         "fingerprint": plan.fingerprint,
         "benchmarks": facts,
-        "parameters": {e.label: effective_parameters(e) for e in plan.study.strategies},
+        "parameters": plan.study.effective_parameters(),
         "provenance": provenance(),
     }
     for statement in _SCHEMA.split(";"):
@@ -268,7 +279,7 @@ def _compare(connection: sqlite3.Connection, folder: Path, plan: Plan) -> None:
     meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
     if json.loads(meta["format"]) != _FORMAT:
         raise StoreError(f"{folder} was written by another version of the workbench")
-    there = Study.model_validate_json(meta["study"]).identity()
+    there = stored_study(json.loads(meta["study"])).identity()
     here = plan.study.identity()
     hashes = json.loads(meta["fingerprint"])
     if there != here:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from workbench.harness.study import Study
+from workbench.harness.study import stored_study
 from workbench.report import figures
 from workbench.report.results import Results, pooled, summary, timing, write_text
 from workbench.report.style import svg
@@ -56,7 +56,7 @@ def content(results: Results) -> dict[str, Any]:
         ],
         "provenance": results.meta["provenance"],
         "fingerprint": results.meta["fingerprint"],
-        "study_json": Study.model_validate(study).compact(),
+        "study_json": stored_study(study).compact(),
         "timing": timing(results),
         "missing": [b for b in results.benchmarks if not results.meta["benchmarks"][b]["test"]],
         "without_cost": [

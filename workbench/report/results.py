@@ -66,8 +66,9 @@ def read_results(folder: Path | str) -> Results:
         The folder holds no study.
     """
     folder = Path(folder)
-    meta, runs = read_meta(folder), read_runs(folder)
-    told = _incumbents(read_told(folder))
+    named = {"entry": "strategy"}
+    meta, runs = read_meta(folder), read_runs(folder).rename(columns=named)
+    told = _incumbents(read_told(folder).rename(columns=named))
     optimum = _spread(_facts(meta, "optimum"), told)
     random_mean = _spread(_facts(meta, "random_mean"), told)
     told["regret"] = optimum - told["incumbent_truth"]
@@ -233,11 +234,11 @@ def pooled(results: Results) -> dict[str, Interval]:
 
 def space_of(bench: str, meta: Mapping[str, Any]) -> Space:
     """Return a space that writes the strings of a benchmark's architectures."""
-    from workbench.harness.plan import open_benchmark
-    from workbench.harness.study import Study
+    from workbench.harness.opening import open_benchmark
+    from workbench.harness.study import stored_study
     from workbench.spaces import space
 
-    entries = Study.model_validate(meta["study"]).benchmarks
+    entries = stored_study(dict(meta["study"])).benchmarks
     entry = next(e for e in entries if e.label == bench)
     if entry.space is not None:
         return space(entry.space)

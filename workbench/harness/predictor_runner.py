@@ -1,0 +1,115 @@
+"""One run of a predictor study: fit to more and more architectures, and measure each time."""
+
+from __future__ import annotations
+
+import re
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from workbench import seeds
+from workbench.data._base import Benchmark
+from workbench.errors import WorkbenchError
+from workbench.harness.opening import open_benchmark
+from workbench.harness.predictor_study import PredictorEntry, PredictorStudy
+from workbench.harness.result import RunResult, describe_fault
+from workbench.harness.sections import RunSpec
+from workbench.harness.splits import Labelled, split
+from workbench.predictors._pipeline import gives_std, pipeline, seeded
+from workbench.spaces import Space
+from workbench.statistics.ranking import calibration_measures, order_measures
+
+TIMES = ("fit_seconds", "query_seconds")
+"""Measures that differ from call to call: CPU seconds of a fit, and of one prediction."""
+
+BOTH = "both"
+"""The test set of what is measured once for all test sets."""
+
+_RESOLUTION = {"%": 0.1, "fraction": 0.001}
+_TRIED = 12
+
+
+class Measure(NamedTuple):
+    """One number of a run, as it is stored."""
+
+    size: int
+    test_set: str
+    metric: str
+    value: float
+
+
+def execute(spec: RunSpec) -> RunResult:
+    """Run one spec from its seeds alone; a fault of the predictor is recorded, not raised."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    measures: list[Measure] = []
+    error = None
+    try:
+        measures.extend(_measures(spec))
+    except (Exception, SystemExit) as fault:  # a predictor may be anybody's code
+        error = describe_fault(fault)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return RunResult(spec.number, {"measures": measures}, error, wall, cpu)
+
+
+def faults(study: PredictorStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
+    """Yield what does not fit together, found by fitting every predictor to a few labels."""
+    for i, bench in enumerate(benchmarks):
+        try:
+            split(study, bench, study.benchmarks[i].label, 0).at(study.largest)
+        except WorkbenchError as error:
+            yield f"benchmarks[{i}]: {error}"
+    for i, entry in enumerate(study.predictors):
+        wanted = {b.space.name: b.space for j, b in enumerate(benchmarks) if study.compares(j, i)}
+        for space in wanted.values():
+            try:
+                _try(entry, space)
+            except (WorkbenchError, ValueError, TypeError) as error:
+                named = re.search(r"'(\w+)' parameter", str(error))
+                place = f"predictors[{i}]{'.' + named[1] if named else ''}"
+                yield f"{place}: {error} (on space {space.name})"
+                break
+
+
+def _try(entry: PredictorEntry, space: Space) -> None:
+    rng = np.random.default_rng(0)
+    few = space.sample(_TRIED, rng)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = seeded(pipeline(space, entry.predictor, entry.encoding), rng)
+        model.fit(few, np.arange(_TRIED, dtype=np.float64)).predict(few)
+
+
+def _measures(spec: RunSpec) -> Iterator[Measure]:
+    study: PredictorStudy = spec.study
+    entry, given = study.predictors[spec.entry], study.benchmarks[spec.benchmark]
+    bench = open_benchmark(given)
+    parts = split(study, bench, given.label, spec.replicate)
+    resolution = _RESOLUTION.get(bench.metrics[bench.score].unit)
+    for size in study.sizes_of(spec.entry):
+        archs, labels, tests = parts.at(size)
+        rng = seeds.generator(study.seed, given.label, entry.label, spec.replicate, size, "fit")
+        model = seeded(pipeline(bench.space, entry.predictor, entry.encoding), rng)
+        started = time.process_time()
+        model.fit(archs, labels)
+        yield Measure(size, BOTH, "fit_seconds", time.process_time() - started)
+        spent = 0.0
+        for name, test in tests.items():
+            started = time.process_time()
+            predicted, std = _predict(model, test)
+            spent += time.process_time() - started
+            found = order_measures(test.truth, predicted, study.top, resolution)
+            if std is not None:
+                found |= calibration_measures(test.truth, predicted, std)
+            yield from (Measure(size, name, metric, value) for metric, value in found.items())
+        asked = sum(len(test.archs) for test in tests.values())
+        yield Measure(size, BOTH, "query_seconds", spent / asked)
+
+
+def _predict(model: Any, test: Labelled) -> tuple[Any, Any]:
+    if gives_std(model):
+        mean, std = model.predict(test.archs, return_std=True)
+        return np.asarray(mean, dtype=np.float64), np.asarray(std, dtype=np.float64)
+    return np.asarray(model.predict(test.archs), dtype=np.float64), None

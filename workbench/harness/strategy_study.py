@@ -1,0 +1,98 @@
+"""A comparison of search strategies: ``kind = "strategies"``, the kind that needs not be named."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from workbench import registry
+from workbench.errors import ParameterError, WorkbenchError, did_you_mean
+from workbench.harness.sections import BenchmarkEntry, Count, Entry, Section, Study, stem
+
+_SMOKE_QUERIES = 12
+
+
+class Budget(Section):
+    """When a run ends: after so many queries, so many simulated seconds, or the first of both."""
+
+    queries: Count | None = None
+    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> Budget:
+        if self.queries is None and self.seconds is None:
+            raise ValueError("give queries, seconds or both")
+        return self
+
+
+class StrategyEntry(Entry):
+    """A strategy by name, with its own parameters beside it, and perhaps a preset of them."""
+
+    preset: str | None = None
+
+    def default_label(self) -> str:
+        """Return the name, with the preset where there is one."""
+        return f"{stem(self.name)} ({self.preset})" if self.preset else stem(self.name)
+
+
+class StrategyStudy(Study):
+    """Everything that determines the numbers of a comparison of strategies."""
+
+    COMPARED: ClassVar[str] = "strategies"
+
+    kind: Literal["strategies"] = "strategies"
+    workers: Count = 1
+    expose: list[str] = []
+    budget: Budget
+    benchmarks: Annotated[list[BenchmarkEntry], Field(min_length=1)]
+    strategies: Annotated[list[StrategyEntry], Field(min_length=1)]
+
+    def smoke(self) -> Self:
+        """Return the study with one replicate and at most 12 queries a run."""
+        queries = min(self.budget.queries or _SMOKE_QUERIES, _SMOKE_QUERIES)
+        budget = self.budget.model_copy(update={"queries": queries})
+        return self.model_copy(update={"budget": budget, "replicates": 1})
+
+    def name_faults(self, source: str) -> Iterator[str]:
+        """Yield what is wrong with the names of strategies and of their parameters."""
+        for i, entry in enumerate(self.strategies):
+            place = f"{source}: strategies[{i}]"
+            try:
+                cls = registry.load("strategies", entry.name)
+                arguments = strategy_arguments(entry)
+            except ParameterError as error:
+                yield f"{place}.preset: {error}"
+            except WorkbenchError as error:
+                yield f"{place}.name: {error}"
+            else:
+                known = list(inspect.signature(cls.__init__).parameters)[3:]
+                for key in arguments:
+                    if key not in known:
+                        hint = did_you_mean(key, known) or "; it takes no parameters"
+                        yield f"{place}.{key}: unknown parameter of {entry.name}{hint}"
+
+    def effective_parameters(self) -> dict[str, dict[str, Any]]:
+        """Return every parameter of each strategy as it runs: defaults, preset, the study's."""
+        return {entry.label: effective_parameters(entry) for entry in self.strategies}
+
+
+def strategy_arguments(entry: StrategyEntry) -> dict[str, Any]:
+    """Return the keyword arguments of a strategy: its preset's, then what the study writes."""
+    cls = registry.load("strategies", entry.name)
+    if entry.preset is None:
+        return entry.parameters
+    if entry.preset not in cls.PRESETS:
+        hint = did_you_mean(entry.preset, cls.PRESETS) or "; it has none"
+        raise ParameterError(f"unknown preset {entry.preset!r} of {entry.name}{hint}")
+    return dict(cls.PRESETS[entry.preset]) | entry.parameters
+
+
+def effective_parameters(entry: StrategyEntry) -> dict[str, Any]:
+    """Return every parameter of a strategy as it runs: defaults, then preset, then the study's."""
+    cls = registry.load("strategies", entry.name)
+    signature = inspect.signature(cls.__init__).parameters
+    defaults = {k: p.default for k, p in list(signature.items())[3:] if p.default is not p.empty}
+    return defaults | strategy_arguments(entry)
