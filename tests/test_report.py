@@ -16,7 +16,7 @@ from scipy.stats import mannwhitneyu, trim_mean
 from workbench.harness.drive import run_study
 from workbench.harness.study import load_study, parse_study
 from workbench.report.figures import curves
-from workbench.report.page import number
+from workbench.report.render import number
 from workbench.report.results import read_results
 from workbench.report.style import looks
 from workbench.report.write import Written, write_all

@@ -78,11 +78,17 @@ def _options(
 
 
 @app.command()
-def demo(out: Out = None, workers: Workers = _CORES) -> None:
+def demo(
+    out: Out = None,
+    workers: Workers = _CORES,
+    predictors: Annotated[
+        bool, typer.Option("--predictors", help="Compare predictors instead.")
+    ] = False,
+) -> None:
     """Compare six strategies on five benchmarks, under 90 seconds on two cores."""
     from workbench.harness.study import load_study
 
-    with _going_on(), _package_file("demo.toml") as path:
+    with _going_on(), _package_file("predictors.toml" if predictors else "demo.toml") as path:
         _run(load_study(path), "demo", out, workers, False)
 
 
@@ -107,13 +113,17 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Override: budget.queries=50")
     ] = None,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Run a small version, to see that all of it runs.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a study, or go on with it, and write its results and report."""
     from workbench.harness.study import load_study
 
     with _going_on():
-        _run(load_study(study, set_ or []), str(study), out, workers, as_json)
+        loaded = load_study(study, set_ or [])
+        _run(loaded.smoke() if smoke else loaded, str(study), out, workers, as_json)
 
 
 @app.command()

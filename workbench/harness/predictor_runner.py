@@ -30,6 +30,7 @@ BOTH = "both"
 
 _RESOLUTION = {"%": 0.1, "fraction": 0.001}
 _TRIED = 12
+_PRICED = 1000
 
 
 class Measure(NamedTuple):
@@ -71,6 +72,15 @@ def faults(study: PredictorStudy, benchmarks: Sequence[Benchmark]) -> Iterator[s
                 place = f"predictors[{i}]{'.' + named[1] if named else ''}"
                 yield f"{place}: {error} (on space {space.name})"
                 break
+
+
+def facts(bench: Benchmark) -> dict[str, float | None]:
+    """Return the mean seconds that training one architecture takes, where they are known."""
+    if not bench.has_cost:
+        return {"mean_cost": None}
+    some = bench.space.sample(_PRICED, np.random.default_rng(0))
+    cost = bench.query_many(some, bench.epochs[-1], 0).cost
+    return {"mean_cost": None if cost is None else float(np.nanmean(cost))}
 
 
 def _try(entry: PredictorEntry, space: Space) -> None:

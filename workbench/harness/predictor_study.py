@@ -129,6 +129,7 @@ class PredictorStudy(Study):
                 predictors.append(entry.model_copy(update=update))
         return self.model_copy(
             update={
+                "name": f"{self.name}-smoke",
                 "replicates": 1,
                 "sizes": _few(self.sizes),
                 "test": min(self.test, _SMOKE_TEST),

@@ -21,6 +21,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from workbench.errors import StoreError
+from workbench.harness.kinds import kind_of
 from workbench.harness.plan import Plan
 from workbench.harness.provenance import provenance, versions
 from workbench.harness.result import RunResult
@@ -258,6 +259,7 @@ def _make(connection: sqlite3.Connection, plan: Plan) -> None:
             "has_cost": b.has_cost,
             "optimum": b.optimum,
             "random_mean": b.random_mean,
+            **kind_of(plan.study).facts(b),
         }
         for entry, b in zip(plan.study.benchmarks, plan.benchmarks, strict=True)
     }

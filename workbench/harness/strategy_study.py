@@ -54,7 +54,8 @@ class StrategyStudy(Study):
         """Return the study with one replicate and at most 12 queries a run."""
         queries = min(self.budget.queries or _SMOKE_QUERIES, _SMOKE_QUERIES)
         budget = self.budget.model_copy(update={"queries": queries})
-        return self.model_copy(update={"budget": budget, "replicates": 1})
+        name = f"{self.name}-smoke"
+        return self.model_copy(update={"name": name, "budget": budget, "replicates": 1})
 
     def name_faults(self, source: str) -> Iterator[str]:
         """Yield what is wrong with the names of strategies and of their parameters."""

@@ -43,7 +43,7 @@ def anytime(results: Results, axis: str) -> Figure | None:
     axes = [fig.add_subplot(rows, _COLUMNS, i + 1) for i in range(len(shown))]
     for ax, bench in zip(axes, shown, strict=True):
         _panel(ax, results, bench, axis, style)
-    _legend(fig, *axes)
+    add_legend(fig, *axes)
     return fig
 
 
@@ -83,7 +83,7 @@ def generalisation(results: Results) -> Figure | None:
             ax.plot(x, y, look.marker, color=look.colour, ms=4, alpha=0.55, label=strategy, mew=0)
         facts = results.meta["benchmarks"][bench]
         ax.set(title=bench, xlabel=_axis(facts["metric"]), ylabel=_axis(facts["test"]))
-    _legend(fig, ax)
+    add_legend(fig, ax)
     return fig
 
 
@@ -147,7 +147,7 @@ def _panel(ax: Axes, results: Results, bench: str, axis: str, style: Mapping[str
         ax.set_xlabel("simulated seconds")
 
 
-def _legend(fig: Figure, *axes: Axes) -> None:
+def add_legend(fig: Figure, *axes: Axes) -> None:
     """Put one legend below all panels, with whatever is drawn in any of them."""
     found: dict[str, Any] = {}
     for ax in axes:

@@ -1,18 +1,13 @@
-"""``report.html``: one file, no network, no script; verdict first."""
+"""``report.html`` of a comparison of strategies; verdict first."""
 
 from __future__ import annotations
 
-import json
-import math
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from workbench.harness.study import stored_study
 from workbench.report import figures
-from workbench.report.results import Results, pooled, summary, timing, write_text
+from workbench.report.render import common, parameters_text, write_page
+from workbench.report.results import Results, pooled, summary, timing
 from workbench.report.style import svg
 from workbench.statistics.comparison import compare_all
 from workbench.statistics.verdict import verdict
@@ -23,16 +18,7 @@ if TYPE_CHECKING:
 
 def write_report(results: Results) -> Path:
     """Write ``report.html`` into the study folder and return its path."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["number"] = number
-    template = environment.from_string(
-        files("workbench.report").joinpath("page.html").read_text(encoding="utf-8")
-    )
-    path = results.folder / "report.html"
-    write_text(path, template.render(**content(results)) + "\n")
-    return path
+    return write_page(results.folder, "strategies.html", content(results))
 
 
 def content(results: Results) -> dict[str, Any]:
@@ -40,8 +26,8 @@ def content(results: Results) -> dict[str, Any]:
     study, used = results.meta["study"], results.meta["parameters"]
     comparisons = compare_all(_complete(results))
     scores = pooled(results)
-    return {
-        "study": study,
+    return common(results.meta, results.runs, "strategy") | {
+        "compared": "strategy",
         "budget": budget_words(study),
         "verdict": verdict_of(results),
         "figures": list(_figures(results, scores)),
@@ -49,14 +35,10 @@ def content(results: Results) -> dict[str, Any]:
         "ordered": _ordered,
         "cost": _cost(results),
         "comparisons": comparisons,
-        "failures": _failures(results),
         "parameters": [
-            (s["label"], s["name"], s["preset"], _parameters(used[s["label"]]))
+            (s["label"], s["name"], s["preset"], parameters_text(used[s["label"]]))
             for s in study["strategies"]
         ],
-        "provenance": results.meta["provenance"],
-        "fingerprint": results.meta["fingerprint"],
-        "study_json": stored_study(study).compact(),
         "timing": timing(results),
         "missing": [b for b in results.benchmarks if not results.meta["benchmarks"][b]["test"]],
         "without_cost": [
@@ -90,18 +72,6 @@ def budget_words(study: dict[str, Any]) -> str:
     words += [f"{seconds:,g} simulated seconds"] if seconds else []
     several = f" on {study['workers']} simulated workers" if study["workers"] > 1 else ""
     return " or ".join(words) + several
-
-
-def number(value: float | None, digits: int = 4) -> str:
-    """Return a number with so many significant digits, a dash for what is not known."""
-    if value is None or not math.isfinite(value):
-        return "–"  # noqa: RUF001
-    if float(value).is_integer() and abs(value) < 10**9:
-        return f"{int(value):,}"
-    if value != 0 and (abs(value) >= 10**9 or abs(value) < 1e-4):
-        return f"{value:.{digits - 1}e}"
-    places = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else 0
-    return f"{value:,.{min(places, 6)}f}"
 
 
 def _figures(results: Results, scores: Any) -> Any:
@@ -170,14 +140,6 @@ def _cost(results: Results) -> list[tuple[str, float, float | None, float, float
     return rows
 
 
-def _failures(results: Results) -> list[tuple[str, str, int, str]]:
-    runs: pd.DataFrame = results.runs
-    failed = runs[runs["error"].notna()]
-    return list(
-        failed[["benchmark", "strategy", "replicate", "error"]].itertuples(index=False, name=None)
-    )
-
-
 def _missing_runs(results: Results) -> str:
     study = results.meta["study"]
     wanted = len(study["benchmarks"]) * len(study["strategies"]) * study["replicates"]
@@ -189,7 +151,3 @@ def _missing_runs(results: Results) -> str:
         f"This is not the whole study: {done} of {wanted} runs are finished, {failed} failed."
         " The same `workbench run` goes on from here."
     )
-
-
-def _parameters(values: dict[str, Any]) -> str:
-    return ", ".join(f"{k} = {json.dumps(v)}" for k, v in sorted(values.items())) or "none"

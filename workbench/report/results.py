@@ -17,6 +17,7 @@ import pandas as pd
 
 from workbench import registry, seeds
 from workbench.harness.store import read_meta, read_runs, read_told
+from workbench.report.render import write_text
 from workbench.spaces import Space
 from workbench.statistics.bootstrap import Interval, interval, iqm
 from workbench.types import Floats
@@ -92,13 +93,6 @@ def write_results(results: Results) -> list[Path]:
     return paths
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old or the new one, never a part."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
-
-
 def table(results: Results) -> pd.DataFrame:
     """Return one row a told trial, in the metric's own unit, as ``results.parquet`` holds it."""
     trials = results.trials
@@ -162,8 +156,12 @@ def summary(results: Results) -> dict[str, Any]:
 
 def timing(results: Results) -> dict[str, Any]:
     """Return what ``timing.json`` holds: seconds and hosts, which differ from call to call."""
-    runs = results.runs
-    by = runs.groupby("strategy", sort=True)[["wall", "cpu"]]
+    return timing_of(results.runs, "strategy", results.meta["provenance"])
+
+
+def timing_of(runs: pd.DataFrame, what: str, provenance: Any) -> dict[str, Any]:
+    """Return the times of runs, in all and by the column ``what``, and where they ran."""
+    by = runs.groupby(what, sort=True)[["wall", "cpu"]]
     return {
         "hosts": sorted(runs["host"].unique()),
         "runs": len(runs),
@@ -172,7 +170,7 @@ def timing(results: Results) -> dict[str, Any]:
             s: {"wall": float(v["wall"]), "cpu": float(v["cpu"])}
             for s, v in by.mean().to_dict("index").items()
         },
-        "provenance": results.meta["provenance"],
+        "provenance": provenance,
     }
 
 

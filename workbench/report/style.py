@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7F7F7F")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-_INK = "#010203"
+INK = "#010203"
 """A colour that nothing else has; ``svg`` replaces it by the page's own."""
 
 
@@ -51,17 +52,27 @@ def figure(width: float, height: float) -> Figure:
             "axes.titlesize": 9.5,
             "axes.spines.top": False,
             "axes.spines.right": False,
-            "axes.edgecolor": _INK,
-            "axes.labelcolor": _INK,
-            "axes.titlecolor": _INK,
-            "text.color": _INK,
-            "xtick.color": _INK,
-            "ytick.color": _INK,
+            "axes.edgecolor": INK,
+            "axes.labelcolor": INK,
+            "axes.titlecolor": INK,
+            "text.color": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
             "legend.frameon": False,
             "lines.linewidth": 1.6,
         }
     )
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def plain_log_ticks(*axes: Axis) -> None:
+    """Write the powers of ten of logarithmic axes as plain numbers with a unit prefix."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
+    for axis in axes:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
+        axis.set_major_formatter(EngFormatter(sep=""))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def svg(fig: Figure, title: str, prefix: str) -> str:
@@ -72,7 +83,7 @@ def svg(fig: Figure, title: str, prefix: str) -> str:
     buffer = io.StringIO()
     fig.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
-    text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", text)
     label = title.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")

@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from workbench.harness.store import read_meta
 from workbench.report.page import verdict_of, write_report
+from workbench.report.quality import read_quality, write_quality
+from workbench.report.quality import summary as quality_summary
+from workbench.report.quality_page import write_quality_report
+from workbench.report.quality_words import sentences
 from workbench.report.results import read_results, summary, write_results
 
 
@@ -25,6 +30,11 @@ def write_all(folder: Path) -> Written:
     StoreError
         The folder holds no study.
     """
+    if read_meta(folder)["study"]["kind"] == "predictors":
+        quality = read_quality(folder)
+        write_quality(quality)
+        page = write_quality_report(quality)
+        return Written(page, sentences(quality), quality_summary(quality))
     results = read_results(folder)
     write_results(results)
     return Written(write_report(results), verdict_of(results), summary(results))

@@ -1,0 +1,196 @@
+"""What a comparison of predictors says, in plain sentences, most important first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from workbench.report.quality import Quality
+from workbench.report.quality_figures import HONEST
+from workbench.statistics.comparison import LEVEL
+from workbench.statistics.paired import Difference, against, against_the_best, least_signed_rank_p
+from workbench.types import Floats
+
+_FEW = 6
+"""Fewer pairs cannot give a p value below .05 (2 / 2**5 = .0625)."""
+
+_CALIBRATED_FROM = 100
+_NAMED = 6
+
+
+def ranking(quality: Quality) -> pd.Series:
+    """Return mean ranks over the benchmarks that all predictors share, best first.
+
+    Ranks are of mean tau at the reference size, 1 is best. Where they share no benchmark, each is
+    ranked where it was run.
+    """
+    size = quality.reference
+    means = quality.means("tau", size)
+    common = quality.complete(size)
+    ranks = means[common or quality.benchmarks].rank(ascending=False)
+    return ranks.mean(axis=1).dropna().sort_values(kind="stable")
+
+
+def sentences(quality: Quality) -> list[str]:
+    """Return the verdict of a predictor study."""
+    ranks = ranking(quality)
+    if ranks.empty:
+        return ["No verdict: no run has finished yet."]
+    said = [_winner(quality, ranks), *_by_benchmark(quality)]
+    said += [_across(quality, str(ranks.index[0]))] if len(ranks) > 1 else []
+    said += [_intervals(quality), _constant(quality), _unfinished(quality)]
+    return [sentence for sentence in said if sentence]
+
+
+def _winner(quality: Quality, ranks: pd.Series) -> str:
+    best, size = str(ranks.index[0]), quality.reference
+    benches = quality.complete(size) or quality.benchmarks
+    first = next(b for b in quality.benchmarks if best in quality.of("tau", b))
+    found = quality.of("tau", first)[best]
+    taus = ", ".join(f"{np.nanmean(tau):.3f} from {n:,}" for n, tau in found.items())
+    over = f"over {len(benches)} benchmarks" if len(benches) > 1 else f"on {benches[0]}"
+    place = f"mean rank {ranks.iloc[0]:.1f} of {len(ranks)}" if len(benches) > 1 else "first"
+    return (
+        f"{best} orders unseen architectures best from {size} trained ones: {place} {over} by"
+        f" Kendall's tau. On {first} it reaches {taus}."
+    )
+
+
+def _by_benchmark(quality: Quality) -> list[str]:
+    """Say what cannot be told from the best on each benchmark of enough replicates."""
+    size, said = quality.reference, []
+    for bench in quality.benchmarks:
+        scores = quality.paired(bench, size)
+        if len(scores) < 2 or len(next(iter(scores.values()))) < _FEW:
+            continue
+        found = against_the_best(scores)
+        even = [d.other for d in found if not d.real]
+        pairs = found[0].pairs
+        same = f"it cannot be told from {_list(even)}" if even else "all others are really below it"
+        said.append(
+            f"On {bench} at n = {size}, {found[0].best} is highest"
+            f" ({scores[found[0].best].mean():.3f}); {same} (Wilcoxon signed-rank test over"
+            f" {pairs} replicates, which share their splits, Holm-corrected, {LEVEL:.0%} level)."
+        )
+    return said
+
+
+def _across(quality: Quality, best: str) -> str:
+    """Say what the mean taus of all benchmarks together show of the best of them."""
+    size = quality.reference
+    means = quality.means("tau", size)[quality.complete(size)]
+    pairs = means.shape[1]
+    if pairs < _FEW:
+        return (
+            f"{pairs} {'benchmark is' if pairs == 1 else 'benchmarks are'} shared by all: too few"
+            " to say what holds beyond them."
+        )
+    found = against(best, {str(k): row.to_numpy() for k, row in means.iterrows()})
+    real = [d for d in found if d.real]
+    least = least_signed_rank_p(pairs) * len(found)
+    limit = ""
+    if least >= LEVEL:
+        limit = f" (with {pairs} pairs no corrected p can fall below {least:.2f})"
+    return (
+        f"Over all {pairs} shared benchmarks, {best} is really {_split(real)}; from"
+        f" {len(found) - len(real)} of {len(found)} others it cannot be told{limit} (Wilcoxon"
+        f" signed-rank test on mean tau, Holm-corrected)."
+    )
+
+
+def _split(real: Sequence[Difference]) -> str:
+    above = [d.other for d in real if d.mean > 0]
+    below = [d.other for d in real if d.mean < 0]
+    words = [f"better than {_list(above)}"] if above else []
+    words += [f"worse than {_list(below)}"] if below else []
+    return " and ".join(words) or "neither better nor worse than any"
+
+
+def _intervals(quality: Quality) -> str:
+    """Name the predictors whose 90 % intervals cover too little or too much."""
+    measures = quality.measures
+    mine = measures[(measures["metric"] == "coverage") & (measures["size"] >= _CALIBRATED_FROM)]
+    mine = mine[mine["test_set"] == quality.first_set]
+    if mine.empty:
+        return ""
+    bench = quality.benchmarks[0]
+    mean = mine[mine["benchmark"] == bench].groupby("entry", sort=False)["value"].mean()
+    low, high = HONEST
+    off = [f"{k} {v:.2f}" for k, v in mean.items() if not low <= v <= high]
+    if not off:
+        return (
+            f"Of all {len(mean)} predictors with deviations, the 90 % intervals cover between"
+            f" {low:.2f} and {high:.2f} on {bench} from n = {_CALIBRATED_FROM} on."
+        )
+    return (
+        f"On {bench}, from n = {_CALIBRATED_FROM} on, the 90 % intervals of {_list(off)} lie"
+        f" outside {low:.2f} to {high:.2f}; do not trust their deviations. Those of the other"
+        f" {len(mean) - len(off)} can be trusted."
+    )
+
+
+def _constant(quality: Quality) -> str:
+    measures = quality.measures
+    flat = measures[(measures["metric"] == "constant") & (measures["value"] > 0)]
+    if flat.empty:
+        return ""
+    names = [f"{k} ({n} times)" for k, n in flat.groupby("entry", sort=False).size().items()]
+    return f"Constant predictions, which order nothing and count as tau 0: {_list(names)}."
+
+
+def _unfinished(quality: Quality) -> str:
+    done = int(quality.runs["error"].isna().sum())
+    failed = len(quality.runs) - done
+    wanted = quality.study.runs
+    if done == wanted:
+        return ""
+    return (
+        f"This is not the whole study: {done} of {wanted} runs are finished, {failed} failed."
+        " The same `workbench run` goes on from here."
+    )
+
+
+def _list(names: Sequence[str]) -> str:
+    """Return names as words; of many, the first and how many more."""
+    if len(names) > _NAMED + 1:
+        return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} others"
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def mean_table(quality: Quality, bench: str) -> list[tuple[str, list[str], list[float | None]]]:
+    """Return rows of a benchmark, best first: name, tau by size, others at the reference size."""
+    tau, size = quality.of("tau", bench), quality.reference
+    others = [quality.of(metric, bench) for metric in OTHERS]
+    order = {k: _mean(v.get(size)) or -np.inf for k, v in tau.items()}
+    return [
+        (
+            label,
+            [_mean_and_error(tau[label].get(n)) for n in quality.sizes(bench)],
+            [_mean(found.get(label, {}).get(size)) for found in others],
+        )
+        for label in sorted(tau, key=lambda label: -order[label])
+    ]
+
+
+OTHERS = (
+    "spearman", "pearson", "sparse_tau", "precision", "regret", "top_tau", "coverage", "nll",
+    "fit_seconds", "query_seconds",
+)  # fmt: skip
+"""Measures of the table beside tau."""
+
+
+def _mean(values: Floats | None) -> float | None:
+    if values is None or not np.isfinite(values).any():
+        return None
+    return float(np.nanmean(values))
+
+
+def _mean_and_error(values: Floats | None) -> str:
+    mean = _mean(values)
+    if mean is None or values is None:
+        return "–"  # noqa: RUF001
+    known = values[np.isfinite(values)]
+    error = f" ± {known.std(ddof=1) / len(known) ** 0.5:.3f}" if len(known) > 1 else ""
+    return f"{mean:.3f}{error}"
