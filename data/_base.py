@@ -80,6 +80,13 @@ class Benchmark(ABC):
         counts = self.replicates(np.array([arch], dtype=np.int16))
         return None if counts is None else int(counts[0])
 
+    def entries(self, archs: Archs) -> Ints:
+        """Return a number for each, ``(n,)``, equal where the same trainings are behind both.
+
+        Some tables store one training for all members of an isomorphism class.
+        """
+        return self.space.index(archs)
+
     def truth(self, archs: Archs, metric: str | None = None) -> Floats:  # noqa: ARG002
         """Return the mean of a metric over stored replicates at the last epoch, shape ``(n,)``.
 

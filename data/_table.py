@@ -136,6 +136,10 @@ class TableBenchmark(Benchmark):
 
     # -- many at a time ---------------------------------------------------------------------------
 
+    def entries(self, archs: Archs) -> Ints:
+        """Return the row of the table that holds each; see ``Benchmark.entries``."""
+        return self._rows_of(archs).astype(np.int64)
+
     def query_many(self, archs: Archs, epochs: Ints | int, replicates: Ints | int) -> Evaluations:
         """Return many evaluations; see ``Benchmark.query_many``.
 

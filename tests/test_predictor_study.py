@@ -363,3 +363,15 @@ def test_smoke_is_small() -> None:
     assert (small.sizes, small.replicates, small.test) == ([25], 1, 200)
     assert small.name != study.name
     assert small.runs == 2 + 2 + 1
+
+
+@pytest.mark.parametrize(("name", "rows"), [("nb201/cifar10", 15_625), ("nbgraph/proteins", 2021)])
+def test_every_training_of_a_table_is_drawn_once(name: str, rows: int) -> None:
+    """NAS-Bench-Graph stores one training a class, 2,021 on proteins; NAS-Bench-201 one a cell."""
+    bench = benchmark(name)
+    study = _study(benchmarks=[name], predictors=["ridge"], sizes=[rows - 500], test=20)
+    parts = split(study, bench, name, 0)
+    archs = np.concatenate([parts.train.archs, parts.candidates["uniform"].archs])
+    assert len(archs) == len({*bench.entries(archs).tolist()}) == rows
+    if rows == 2021:
+        assert (bench.space.canonical(archs) == archs).all()

@@ -105,7 +105,12 @@ def _pool(bench: Benchmark, rng: np.random.Generator) -> Labelled:
 
 @lru_cache(maxsize=4)
 def _listed(bench: Benchmark) -> Labelled:
-    return _labelled(bench, bench.space.all())
+    """Return every entry of a benchmark once, in canonical form where a class shares one."""
+    archs = bench.space.all()
+    noted = (bench.space.canonical(archs) != archs).any(axis=1)
+    order = np.lexsort((noted, bench.entries(archs)))
+    _, first = np.unique(bench.entries(archs[order]), return_index=True)
+    return _labelled(bench, archs[np.sort(order[first])])
 
 
 def _labelled(bench: Benchmark, archs: Archs) -> Labelled:
