@@ -5,11 +5,15 @@ Geurts, Ernst and Wehenkel, "Extremely randomized trees", Machine Learning 63, 2
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from numpy.random import RandomState
+from scipy.stats import randint, uniform
 from sklearn.ensemble import ExtraTreesRegressor
 
 from workbench.predictors._forest import Forest
 from workbench.predictors._targets import Transform
+from workbench.predictors._tuning import SearchSpace
 
 
 class ExtraTrees(Forest):
@@ -29,6 +33,11 @@ class ExtraTrees(Forest):
         Seed.
     """
 
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        "max_features": uniform(0.1, 0.9),
+        "min_samples_leaf": randint(1, 6),
+        "target_transform": [None, "quantile"],
+    }
     _KIND = ExtraTreesRegressor
 
     def __init__(

@@ -7,11 +7,15 @@ arXiv:2104.01177.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from numpy.random import RandomState
+from scipy.stats import randint, uniform
 from sklearn.ensemble import RandomForestRegressor
 
 from workbench.predictors._forest import Forest
 from workbench.predictors._targets import Transform
+from workbench.predictors._tuning import SearchSpace
 
 
 class RandomForest(Forest):
@@ -31,6 +35,11 @@ class RandomForest(Forest):
         Seed.
     """
 
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        "max_features": uniform(0.1, 0.9),
+        "min_samples_leaf": randint(1, 6),
+        "target_transform": [None, "quantile"],
+    }
     _KIND = RandomForestRegressor
 
     def __init__(

@@ -5,12 +5,16 @@ Chen and Guestrin, "XGBoost: A Scalable Tree Boosting System", 2016, arXiv:1603.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import xgboost
 from numpy.random import RandomState
+from scipy.stats import loguniform, randint, uniform
 
 from workbench.predictors._base import Predictor
 from workbench.predictors._targets import Transform
+from workbench.predictors._tuning import SearchSpace
 from workbench.types import Floats
 
 
@@ -33,6 +37,15 @@ class XGBoost(Predictor):
         Seed.
     """
 
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        "n_estimators": randint(100, 600),
+        "max_depth": randint(2, 8),
+        "learning_rate": loguniform(0.02, 0.2),
+        "subsample": uniform(0.6, 0.4),
+        "colsample_bytree": uniform(0.1, 0.9),
+        "target_transform": [None, "quantile"],
+    }
+
     def __init__(
         self,
         n_estimators: int = 300,
@@ -54,7 +67,9 @@ class XGBoost(Predictor):
     def _fit(self, X: Floats, y: Floats) -> None:
         for name in ("n_estimators", "max_depth"):
             value = getattr(self, name)
-            self._check(name, isinstance(value, int) and value >= 1, "an integer >= 1")
+            self._check(
+                name, isinstance(value, (int, np.integer)) and value >= 1, "an integer >= 1"
+            )
         for name in ("learning_rate", "subsample", "colsample_bytree"):
             value = getattr(self, name)
             good = isinstance(value, (int, float)) and 0 < value <= 1

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sklearn.base import clone
-from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from workbench import registry
 from workbench.testing.encodings import Check, encoding_checks
@@ -35,38 +32,6 @@ def test_encoding(name: str, check: Check) -> None:
 @pytest.mark.parametrize("name", registry.names("predictors"))
 def test_predictor(name: str, check: Check) -> None:
     check(name)
-
-
-def _predictors() -> list[Any]:
-    made = [
-        registry.load("predictors", name)(random_state=0) for name in registry.names("predictors")
-    ]
-    quick = {"n_estimators": 60}
-    return [m.set_params(**{k: v for k, v in quick.items() if k in m.get_params()}) for m in made]
-
-
-def _scikit_learn_checks() -> list[Any]:
-    """Return scikit-learn's checks of every predictor.
-
-    That of array API inputs is left out: it skips itself unless scipy was started in a mode of its
-    own, and no predictor claims to take other arrays than numpy's.
-    """
-    return [
-        pytest.param(estimator, check, id=f"{type(estimator).__name__}-{_check_name(check)}")
-        for model in _predictors()
-        for estimator, check in estimator_checks_generator(model)
-        if not _check_name(check).startswith("check_array_api")
-    ]
-
-
-def _check_name(check: Any) -> str:
-    words = [f"{k}={v}" for k, v in getattr(check, "keywords", {}).items()]
-    return "-".join([getattr(check, "func", check).__name__, *words])
-
-
-@pytest.mark.parametrize(("estimator", "check"), _scikit_learn_checks())
-def test_scikit_learn(estimator: Any, check: Any) -> None:
-    check(clone(estimator))
 
 
 REPEATER = '''"""Asks for the first architecture for ever, and says that it does not."""
