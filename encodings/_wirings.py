@@ -98,15 +98,34 @@ def longest_path(space: Space) -> int:
     return _shape(space)[1]
 
 
+def most_paths(space: Space) -> int:
+    """Return the largest number of paths of any architecture of the space.
+
+    Of a space too large to list it is the bound that its number of nodes gives.
+    """
+    return _shape(space)[2]
+
+
+def distinct_wirings(graphs: Graphs) -> int:
+    """Return how many different adjacency matrices a population has."""
+    adjacency = graphs.adjacency
+    if len(adjacency) < 2 or adjacency.strides[0] == 0:
+        return min(len(adjacency), 1)
+    bits = np.packbits(adjacency.reshape(len(adjacency), -1), axis=1)
+    return len(np.unique(bits.view(np.dtype((np.void, bits.shape[1])))))
+
+
 @cache
-def _shape(space: Space) -> tuple[tuple[str, ...], int]:
+def _shape(space: Space) -> tuple[tuple[str, ...], int, int]:
     listable = space.cardinality <= _LISTABLE
     some = space.all() if listable else space.sample(1, np.random.default_rng(0))
     graphs = space.graphs(some)
     *operations, first, last = graphs.names
     if {first, last} != ENDS:
         raise NoGraph(f"the graphs of {space.name} do not name 'input' and 'output' last")
-    longest = graphs.adjacency.shape[1] - len(ENDS)
-    if listable:
-        longest = max((len(o) for w in wirings(graphs) for o in w.orders), default=0)
-    return tuple(operations), longest
+    inner = graphs.adjacency.shape[1] - len(ENDS)
+    if not listable:
+        return tuple(operations), inner, 1 << inner
+    orders = [w.orders for w in wirings(graphs)]
+    longest = max((len(o) for found in orders for o in found), default=0)
+    return tuple(operations), longest, max(map(len, orders), default=0)

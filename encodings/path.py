@@ -1,7 +1,9 @@
-"""One bit for every sequence of operations that may lie on a path from input to output.
+"""Which sequences of operations lie on a path from input to output.
 
 White, Neiswanger and Savani, "BANANAS: Bayesian Optimization with Neural Architectures for Neural
-Architecture Search", 2019, arXiv:1910.11858.
+Architecture Search", 2019, arXiv:1910.11858; its categorical, continuous and truncated forms:
+White, Neiswanger, Nolen and Savani, "A Study on Encodings for Neural Architecture Search", 2020,
+arXiv:2007.04965.
 """
 
 from __future__ import annotations
@@ -11,57 +13,123 @@ from itertools import product
 import numpy as np
 
 from workbench.encodings._base import Encoding
-from workbench.encodings._wirings import longest_path, operation_names, wirings
+from workbench.encodings._paths import Alphabet, codes_of
+from workbench.encodings._wirings import longest_path, most_paths, operation_names
 from workbench.errors import ParameterError
 from workbench.spaces import Space
 from workbench.types import Archs, Floats
 
+FORMS = ("one_hot", "categorical", "continuous")
+
 
 class Path(Encoding):
-    """Which sequences of operations occur along the paths of each architecture.
+    """The sequences of operations along the paths of each architecture.
 
-    Paths that differ in nodes but not in operations share a bit. ``none`` is an operation like
-    the others, as in the authors' code: on NAS-Bench-201 each of the four paths sets one of
-    5 + 25 + 125 = 155 bits.
+    Paths that differ in nodes but not in operations are one sequence. Sequences are numbered by
+    length, then by the order of operations.
 
     Parameters
     ----------
     space : Space
         A space with graphs.
+    form : {"one_hot", "categorical", "continuous"}, default "one_hot"
+        ``one_hot``: one bit a sequence. ``categorical``: the numbers of the sequences that occur,
+        from 1, rising, with 0 behind the last; one column for each path that there can be.
+        ``continuous``: the part of the paths that each sequence is, and the number of paths.
     max_length : int or None, default None
         Truncation: paths with more operations are left out. None keeps all, ``o + o**2 + ...``
-        bits up to the longest path of ``o`` operations' choice; that is 7,380 on NAS-Bench-Graph.
+        sequences up to the longest path of ``o`` operations' choice; that is 7,380 on
+        NAS-Bench-Graph.
+    k : int or None, default None
+        Truncation: the first ``k`` sequences are kept, which are the shortest.
+    cut_none : bool, default False
+        Leave out paths with ``none`` on them: nothing flows there. False takes it for an operation
+        like the others, as the authors' code does: on NAS-Bench-201 each of the four paths is one
+        of 5 + 25 + 125 = 155 sequences.
+    contract_skip : bool, default False
+        Pass over ``skip``, which changes nothing. With both, and in canonical form, isomorphic
+        architectures have the same row.
+    canonical : bool, default False
+        Describe each row by the representative of its isomorphism class.
     """
 
-    def __init__(self, space: Space, max_length: int | None = None) -> None:
+    def __init__(
+        self,
+        space: Space,
+        form: str = "one_hot",
+        max_length: int | None = None,
+        k: int | None = None,
+        cut_none: bool = False,
+        contract_skip: bool = False,
+        canonical: bool = False,
+    ) -> None:
         super().__init__(space)
+        self.form = form
         self.max_length = max_length
+        self.k = k
+        self.cut_none = cut_none
+        self.contract_skip = contract_skip
+        self.canonical = canonical
 
     def _encode(self, archs: Archs) -> Floats:
-        graphs = self.space.graphs(archs)
-        count, longest = len(operation_names(self.space)), self._longest()
-        starts = np.cumsum([0, *(count**length for length in range(1, longest + 1))])
-        out = np.zeros((len(archs), int(starts[-1])))
-        for rows, _, orders in wirings(graphs):
-            for order in orders:
-                if 0 < len(order) <= longest:
-                    strides = count ** np.arange(len(order))[::-1]
-                    codes = graphs.operations[rows][:, order] @ strides
-                    out[rows, starts[len(order) - 1] + codes] = 1
-        return out
+        alphabet, longest = self._alphabet(), self._longest()
+        graphs = self.space.graphs(self.space.canonical(archs) if self.canonical else archs)
+        found = np.zeros((len(archs), self._width(alphabet, longest)))
+        paths = np.zeros((len(archs), 1))
+        for rows, codes in codes_of(graphs, alphabet, longest):
+            kept = codes < found.shape[1]
+            if not kept.all():
+                rows, codes = rows[kept], codes[kept]
+            if self.form == "continuous":
+                found[rows, codes] += 1
+                paths[rows] += 1
+            else:
+                found[rows, codes] = 1
+        if self.form == "continuous":
+            return np.concatenate([found / np.maximum(paths, 1), paths], axis=1)
+        return _listed(found, self._columns()) if self.form == "categorical" else found
 
     def _names(self) -> list[str]:
-        names, longest = operation_names(self.space), self._longest()
-        lengths = range(1, longest + 1)
-        return [">".join(ops) for n in lengths for ops in product(names, repeat=n)]
+        if self.form == "categorical":
+            return [f"path{i}" for i in range(self._columns())]
+        alphabet, longest = self._alphabet(), self._longest()
+        shortest = 0 if alphabet.starts(longest)[1] else 1
+        lengths = range(shortest, longest + 1)
+        names = [">".join(ops) for n in lengths for ops in product(alphabet.names, repeat=n)]
+        names = [name or "identity" for name in names[: self._width(alphabet, longest)]]
+        return [*names, "paths"] if self.form == "continuous" else names
+
+    def _alphabet(self) -> Alphabet:
+        if self.form not in FORMS:
+            raise self._wrong("form", f"one of {', '.join(map(repr, FORMS))}")
+        return Alphabet.of(operation_names(self.space), self.cut_none, self.contract_skip)
+
+    def _width(self, alphabet: Alphabet, longest: int) -> int:
+        width = int(alphabet.starts(longest)[-1])
+        return width if self.k is None else min(width, self._whole("k"))
+
+    def _columns(self) -> int:
+        return min(most_paths(self.space), self._width(self._alphabet(), self._longest()))
 
     def _longest(self) -> int:
         longest = longest_path(self.space)
-        if self.max_length is None:
-            return longest
-        if not isinstance(self.max_length, int) or self.max_length < 1:
-            raise ParameterError(
-                "The 'max_length' parameter of Path must be an integer >= 1 or None."
-                f" Got {self.max_length!r} instead."
-            )
-        return min(longest, self.max_length)
+        return longest if self.max_length is None else min(longest, self._whole("max_length"))
+
+    def _whole(self, name: str) -> int:
+        value = getattr(self, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise self._wrong(name, "an integer >= 1 or None")
+        return value
+
+    def _wrong(self, name: str, must_be: str) -> ParameterError:
+        got = f"Got {getattr(self, name)!r} instead."
+        return ParameterError(f"The {name!r} parameter of Path must be {must_be}. {got}")
+
+
+def _listed(found: Floats, columns: int) -> Floats:
+    """Return the numbers, from 1, of what occurs in each row, rising, zeros behind."""
+    rows, codes = np.nonzero(found)
+    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    out = np.zeros((len(found), columns))
+    out[rows, place] = codes + 1
+    return out
