@@ -12,7 +12,7 @@ from numpy.random import RandomState
 
 from workbench.predictors._base import ProbabilisticPredictor
 from workbench.predictors._bayesian_linear import BayesianLinear
-from workbench.predictors._calibration import unexplained
+from workbench.predictors._held_out import unexplained
 from workbench.predictors._losses import Loss
 from workbench.predictors._mlp import Layers, Perceptrons, folds, hidden, loaded, stored
 from workbench.predictors._targets import Transform
@@ -93,7 +93,7 @@ class DNGO(Perceptrons, ProbabilisticPredictor):
         masks = torch.cat([torch.zeros(1, len(X), dtype=torch.bool), left_out])
         with one_thread():
             targets = torch.from_numpy(y).float()
-            layers = self._trained(self._rows(X), targets, masks, random, torch.tanh)
+            layers = self._trained(self._rows(X).float(), targets, masks, random, torch.tanh)
             basis, *others = self._basis(layers, X)
         self.regression_ = BayesianLinear.fit(basis, y)
         self.noise_ = _lacking(others, y, left_out.numpy())
@@ -108,9 +108,10 @@ class DNGO(Perceptrons, ProbabilisticPredictor):
     def _basis(self, layers: Layers, X: Floats) -> Floats:
         """Return each network's last hidden layer and a column of ones, ``(m, n, width + 1)``."""
         rows = self._rows(X)
+        layers = [(weight.double(), bias.double()) for weight, bias in layers]
         with torch.no_grad():
             inner = hidden(layers, rows.expand(len(layers[0][0]), *rows.shape), torch.tanh)
-        return np.pad(inner.double().numpy(), ((0, 0), (0, 0), (0, 1)), constant_values=1.0)
+        return np.pad(inner.numpy(), ((0, 0), (0, 0), (0, 1)), constant_values=1.0)
 
 
 def _lacking(bases: list[Floats], y: Floats, left_out: Mask) -> float:

@@ -6,11 +6,12 @@ Architecture Search?", 2021, arXiv:2104.01177.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from numpy.random import RandomState
 
 from workbench.predictors._losses import Loss
-from workbench.predictors._mlp import Perceptrons, forward, loaded, stored
+from workbench.predictors._mlp import Perceptrons, answers, loaded, stored
 from workbench.predictors._targets import Transform
 from workbench.predictors._torch import one_thread
 from workbench.types import Floats
@@ -70,9 +71,10 @@ class MLP(Perceptrons):
         random = torch.Generator().manual_seed(self._seed())
         everything = torch.zeros(1, len(X), dtype=torch.bool)
         with one_thread():
-            targets = torch.from_numpy(y).float()
-            self.layers_ = stored(self._trained(self._rows(X), targets, everything, random))
+            rows, targets = self._rows(X).float(), torch.from_numpy(y).float()
+            self.layers_ = stored(self._trained(rows, targets, everything, random))
 
     def _predict(self, X: Floats) -> Floats:
-        with one_thread(), torch.no_grad():
-            return forward(loaded(self.layers_), self._rows(X)[None])[0].double().numpy()
+        with one_thread():
+            found = answers(loaded(self.layers_), self._rows(X))
+        return np.asarray(found[0])

@@ -11,9 +11,9 @@ import torch
 from numpy.random import RandomState
 
 from workbench.predictors._base import ProbabilisticPredictor
-from workbench.predictors._calibration import unexplained
+from workbench.predictors._held_out import unexplained
 from workbench.predictors._losses import Loss
-from workbench.predictors._mlp import Perceptrons, folds, forward, loaded, stored
+from workbench.predictors._mlp import Perceptrons, answers, folds, loaded, stored
 from workbench.predictors._targets import Transform
 from workbench.predictors._torch import one_thread
 from workbench.types import Floats
@@ -94,18 +94,15 @@ class MLPEnsemble(Perceptrons, ProbabilisticPredictor):
         everything = torch.zeros(self.members, len(X), dtype=torch.bool)
         left_out = folds(len(X), min(_FOLDS, len(X)), random)
         with one_thread():
-            rows, targets = self._rows(X), torch.from_numpy(y).float()
+            rows, targets = self._rows(X).float(), torch.from_numpy(y).float()
             masks = torch.cat([everything, left_out])
             layers = self._trained(rows, targets, masks, random)
-            outputs = forward(layers, rows.expand(len(masks), *rows.shape))
-            errors = (outputs[self.members :] - targets)[left_out].double().numpy()
-            agreed = float(outputs[: self.members].var(dim=0, correction=0).mean())
-        self.noise_ = unexplained(errors, agreed)
+            outputs = answers(layers, rows)
+        errors = (outputs[self.members :] - y)[left_out.numpy()]
+        self.noise_ = unexplained(errors, float(outputs[: self.members].var(axis=0).mean()))
         self.layers_ = stored([(weight[: self.members], b[: self.members]) for weight, b in layers])
 
     def _predict_with_std(self, X: Floats) -> tuple[Floats, Floats]:
-        rows = self._rows(X)
-        with one_thread(), torch.no_grad():
-            outputs = forward(loaded(self.layers_), rows.expand(self.members, *rows.shape))
-        found = outputs.double().numpy()
+        with one_thread():
+            found = answers(loaded(self.layers_), self._rows(X))
         return found.mean(axis=0), np.sqrt(found.var(axis=0) + self.noise_)
