@@ -7,6 +7,7 @@ from itertools import combinations, pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.encodings._wirings import CUT, IDENTITY, distinct_wirings, wirings
 from workbench.types import Graphs, Ints
@@ -71,7 +72,7 @@ def codes_of(graphs: Graphs, alphabet: Alphabet, longest: int) -> Iterator[Codes
             yield _spelled(rows, operations, alphabet, starts)
 
 
-def _spelled(rows: Ints, operations: Ints, alphabet: Alphabet, starts: Ints) -> Codes:
+def _spelled(rows: Ints, operations: NDArray[np.int16], alphabet: Alphabet, starts: Ints) -> Codes:
     """Return codes of one path where some operations end it and others are passed over."""
     place, stops = np.append(alphabet.place, -1), np.append(alphabet.stops, 0)
     value = np.zeros(len(rows), dtype=np.int64)

@@ -125,9 +125,12 @@ def test_forms_of_paths_by_hand() -> None:
 
 @pytest.mark.parametrize("where", [NB201, NBGRAPH], ids=["nb201", "nbgraph"])
 def test_contracted_paths_are_equal_for_isomorphic_architectures(where: Space) -> None:
-    """By canonical form, and by cutting and contracting alone: paths are what isomorphy keeps."""
+    """By canonical form; on NAS-Bench-201 by cutting and contracting alone.
+
+    A class of NAS-Bench-Graph holds networks that differ in whether the input reaches the output.
+    """
     rows = where.all()[:: 1 if where is NB201 else 7]
-    for canonical in (True, False):
+    for canonical in (True, False)[: 2 if where is NB201 else 1]:
         short = Path(where, cut_none=True, contract_skip=True, canonical=canonical, k=200)
         assert (short.transform(rows) == short.transform(where.canonical(rows))).all()
     plain = Path(where, k=200)
@@ -343,8 +346,7 @@ def test_paths_of_many_wirings_are_quick() -> None:
     """100,000 random graphs of seven nodes in a second, with a margin for a busy machine."""
     graphs = _random_graphs(100_000, np.random.default_rng(0))
     start = time.process_time()
-    found = sum(
-        len(rows) for rows, _ in codes_of(graphs, Alphabet.of(graphs.names[:3], False, False), 5)
-    )
+    alphabet = Alphabet.of(graphs.names[:3], False, False)
+    found = sum(len(rows) for rows, _ in codes_of(graphs, alphabet, 5))
     assert time.process_time() - start < 2
     assert found > 100_000
