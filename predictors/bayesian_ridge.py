@@ -27,6 +27,11 @@ class BayesianRidge(ProbabilisticPredictor):
         Updates of the precisions of noise and weights, at most.
     target_transform : {None, "rank", "quantile"}, default None
         What the targets are fitted as.
+
+    Attributes
+    ----------
+    n_iter_ : int
+        Updates made.
     """
 
     SEARCH_SPACE: ClassVar[SearchSpace] = {
@@ -43,6 +48,7 @@ class BayesianRidge(ProbabilisticPredictor):
         self._check("max_iter", good, "an integer >= 1")
         self.scaling_ = Scaling.of(X)
         self.regression_ = Regression(max_iter=self.max_iter).fit(self.scaling_.scale(X), y)
+        self.n_iter_ = int(self.regression_.n_iter_)
 
     def _predict_with_std(self, X: Floats) -> tuple[Floats, Floats]:
         mean, std = self.regression_.predict(self.scaling_.scale(X), return_std=True)

@@ -30,8 +30,10 @@ class LightGBM(Predictor):
         Number of trees.
     num_leaves : int, default 15
         Of a tree.
-    min_child_samples : int, default 3
+    min_child_samples : int, default 1
         Rows in a leaf, at least. The package's own default of 20 learns nothing from 25 rows.
+    reg_lambda : float, default 1
+        L2 penalty of the values of leaves.
     learning_rate : float in (0, 1], default .05
         Shrinkage of each tree.
     subsample, colsample_bytree : float in (0, 1], default .9 and .3
@@ -45,7 +47,8 @@ class LightGBM(Predictor):
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         "n_estimators": randint(100, 600),
         "num_leaves": randint(4, 32),
-        "min_child_samples": randint(1, 8),
+        "min_child_samples": randint(1, 6),
+        "reg_lambda": loguniform(0.1, 10),
         "learning_rate": loguniform(0.02, 0.2),
         "subsample": uniform(0.6, 0.4),
         "colsample_bytree": uniform(0.1, 0.9),
@@ -56,7 +59,8 @@ class LightGBM(Predictor):
         self,
         n_estimators: int = 300,
         num_leaves: int = 15,
-        min_child_samples: int = 3,
+        min_child_samples: int = 1,
+        reg_lambda: float = 1.0,
         learning_rate: float = 0.05,
         subsample: float = 0.9,
         colsample_bytree: float = 0.3,
@@ -66,6 +70,7 @@ class LightGBM(Predictor):
         self.n_estimators = n_estimators
         self.num_leaves = num_leaves
         self.min_child_samples = min_child_samples
+        self.reg_lambda = reg_lambda
         self.learning_rate = learning_rate
         self.subsample = subsample
         self.colsample_bytree = colsample_bytree
@@ -81,7 +86,10 @@ class LightGBM(Predictor):
             value = getattr(self, name)
             good = isinstance(value, (int, float)) and 0 < value <= 1
             self._check(name, good, "a number in (0, 1]")
+        good = isinstance(self.reg_lambda, (int, float)) and self.reg_lambda >= 0
+        self._check("reg_lambda", good, "a number >= 0")
         parameters = {
+            "lambda_l2": self.reg_lambda,
             "num_leaves": self.num_leaves,
             "min_data_in_leaf": self.min_child_samples,
             "min_data_in_bin": 1,
