@@ -1,9 +1,14 @@
 """Predictor-guided search: fit a regressor to what is known, evaluate what it ranks highest.
 
-Preset ``bananas``: White, Neiswanger and Savani, "BANANAS: Bayesian Optimization with Neural
-Architectures for Neural Architecture Search", 2019, arXiv:1910.11858. The default model follows
-Kadlecova et al., "Surprisingly Strong Performance Prediction with Neural Graph Features", 2024,
-arXiv:2404.16551.
+Presets: ``bananas`` is of White, Neiswanger and Savani, "BANANAS: Bayesian Optimization with Neural
+Architectures for Neural Architecture Search", 2019, arXiv:1910.11858; ``nasbowl`` of Ru, Wan, Dong
+and Osborne, "Interpretable Neural Architecture Search via Bayesian Optimisation with
+Weisfeiler-Lehman Kernels", 2020, arXiv:2006.07556; ``npenas`` of Wei et al., "NPENAS: Neural
+Predictor Guided Evolution for Neural Architecture Search", 2020, arXiv:2003.12857;
+``weaknas`` of Wu et al., "Stronger NAS with Weaker Predictors", 2021, arXiv:2102.10490;
+``brp_nas`` of Dudziak et al., "BRP-NAS: Prediction-based NAS using GCNs", 2020, arXiv:2007.08668.
+The default model follows Kadlecova et al., "Surprisingly Strong Performance Prediction with Neural
+Graph Features", 2024, arXiv:2404.16551.
 """
 
 from __future__ import annotations
@@ -76,7 +81,24 @@ class PredictorGuided(Strategy):
             "candidates": 100,
             "random_part": 0.0,
             "elites": 5,
-        }
+        },
+        "nasbowl": {
+            "predictor": "nasbowl",
+            "acquisition": "ei",
+            "initial": 10,
+            "batch": 5,
+            "candidates": 200,
+        },
+        "npenas": {
+            "predictor": "gcn",
+            "candidates": 200,
+            "random_part": 0.0,
+        },
+        "weaknas": {"predictor": "weaknas"},
+        "brp_nas": {
+            "predictor": {"name": "gcn", "relation": True},
+            "batch": 20,
+        },
     }
 
     def __init__(
