@@ -68,8 +68,10 @@ class WL(Encoding):
 
     def fit(self, X: Archs, y: object = None) -> Self:  # noqa: ARG002
         """Learn which subtrees there are, from unlabelled architectures ``(n, d)``."""
-        self._check()
-        if not _listable(self.space):
+        if _listable(self.space):
+            self._known()
+        else:
+            self._check()
             graphs = self._graphs(self.space.check(X))
             self.vocabulary_ = _vocabulary(graphs, self.iterations, self.max_features)
         return self
@@ -132,7 +134,7 @@ def _listable(space: Space) -> bool:
 
 
 def _integer(value: object, least: int) -> bool:
-    return isinstance(value, (int, np.integer)) and value >= least
+    return isinstance(value, (int, np.integer)) and bool(value >= least)
 
 
 @cache

@@ -75,9 +75,15 @@ def learn(objective: Objective, prior: Prior) -> Floats:
             return 1e25, np.zeros_like(logs)
         return -(value + more), -(gradient + more_gradient)
 
-    bounds = [(m - _FAR, m + _FAR) for m in prior.mean]
-    options = {"maxiter": _STEPS, "ftol": 1e-6, "gtol": 1e-3}
-    found = minimize(loss, prior.mean, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    bounds = [(m - _FAR, m + _FAR) for m in prior.mean.tolist()]
+    found = minimize(
+        loss,
+        prior.mean,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": _STEPS, "ftol": 1e-6, "gtol": 1e-3},
+    )
     return np.asarray(found.x)
 
 

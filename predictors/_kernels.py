@@ -6,6 +6,7 @@ Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, chapter
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,14 @@ class Hamming(Stationary):
 
     def slopes(self, squares: Floats, value: Floats) -> Floats:  # noqa: ARG002
         return -value
+
+
+KERNELS: dict[str, Callable[[], Stationary]] = {
+    "matern52": Matern52,
+    "matern32": Matern32,
+    "rbf": RBF,
+    "hamming": Hamming,
+}
 
 
 class Relevance(Kernel):

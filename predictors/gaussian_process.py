@@ -19,13 +19,12 @@ from workbench.predictors._gp import (
     prior_of,
     rows_to_learn_on,
 )
-from workbench.predictors._kernels import RBF, Hamming, Kernel, Matern32, Matern52, Relevance
+from workbench.predictors._kernels import KERNELS, Kernel, Relevance
 from workbench.predictors._scaling import Scaling
 from workbench.predictors._targets import Transform
 from workbench.predictors._tuning import SearchSpace
 from workbench.types import Floats
 
-KERNELS = {"matern52": Matern52, "matern32": Matern32, "rbf": RBF, "hamming": Hamming}
 KernelName = Literal["matern52", "matern32", "rbf", "hamming"]
 
 

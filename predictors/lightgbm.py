@@ -80,7 +80,7 @@ class LightGBM(Predictor):
     def _fit(self, X: Floats, y: Floats) -> None:
         for name, least in (("n_estimators", 1), ("num_leaves", 2), ("min_child_samples", 1)):
             value = getattr(self, name)
-            good = isinstance(value, (int, np.integer)) and value >= least
+            good = isinstance(value, (int, np.integer)) and bool(value >= least)
             self._check(name, good, f"an integer >= {least}")
         for name in ("learning_rate", "subsample", "colsample_bytree"):
             value = getattr(self, name)

@@ -74,7 +74,7 @@ class NASBOWL(OnArchitectures, ProbabilisticPredictor):
         self.target_transform = target_transform
         self.random_state = random_state
 
-    def _fit(self, X: Archs, y: Floats) -> None:
+    def _fit(self, X: Any, y: Floats) -> None:
         depth = self.max_iterations
         self._check("max_iterations", isinstance(depth, int) and depth >= 0, "an integer >= 0")
         self._check("kernel", self.kernel in KERNELS, f"one of {', '.join(KERNELS)}")
@@ -96,11 +96,11 @@ class NASBOWL(OnArchitectures, ProbabilisticPredictor):
         logs = learn(lambda logs: log_likelihood(kernel, logs, compared, y), prior)
         return log_likelihood(kernel, logs, compared, y)[0] + prior.of(logs)[0], logs
 
-    def _predict(self, X: Archs) -> Floats:
+    def _predict(self, X: Any) -> Floats:
         rows = map(self.forestry_.of, parts(X))
         return np.concatenate([self.posterior_.mean(part) for part in rows])
 
-    def _predict_with_std(self, X: Archs) -> tuple[Floats, Floats]:
+    def _predict_with_std(self, X: Any) -> tuple[Floats, Floats]:
         found = [self.posterior_.mean_and_std(part) for part in map(self.forestry_.of, parts(X))]
         return np.concatenate([mean for mean, _ in found]), np.concatenate(
             [std for _, std in found]

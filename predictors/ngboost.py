@@ -81,7 +81,7 @@ class NGBoost(ProbabilisticPredictor):
         for name in ("n_estimators", "max_depth"):
             value = getattr(self, name)
             self._check(
-                name, isinstance(value, (int, np.integer)) and value >= 1, "an integer >= 1"
+                name, isinstance(value, (int, np.integer)) and bool(value >= 1), "an integer >= 1"
             )
         for name in ("learning_rate", "minibatch_frac", "col_sample"):
             value = getattr(self, name)

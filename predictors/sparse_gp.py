@@ -12,13 +12,11 @@ import numpy as np
 from workbench.predictors._base import ProbabilisticPredictor
 from workbench.predictors._gp import learn, parts, prior_of
 from workbench.predictors._inducing import SparsePosterior, evidence_bound, spread_out
-from workbench.predictors._kernels import RBF, Hamming, Matern32, Matern52
+from workbench.predictors._kernels import KERNELS
 from workbench.predictors._scaling import Scaling
 from workbench.predictors._targets import Transform
 from workbench.predictors._tuning import SearchSpace
 from workbench.types import Floats
-
-KERNELS = {"matern52": Matern52, "matern32": Matern32, "rbf": RBF, "hamming": Hamming}
 
 
 class SparseGP(ProbabilisticPredictor):

@@ -68,7 +68,7 @@ class XGBoost(Predictor):
         for name in ("n_estimators", "max_depth"):
             value = getattr(self, name)
             self._check(
-                name, isinstance(value, (int, np.integer)) and value >= 1, "an integer >= 1"
+                name, isinstance(value, (int, np.integer)) and bool(value >= 1), "an integer >= 1"
             )
         for name in ("learning_rate", "subsample", "colsample_bytree"):
             value = getattr(self, name)
