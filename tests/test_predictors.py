@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV
 
 from workbench import registry
 from workbench.errors import ParameterError
+from workbench.predictors._forest import _out_of_bag
 from workbench.predictors.extra_trees import ExtraTrees
 from workbench.predictors.mlp_ensemble import MLPEnsemble
 from workbench.predictors.random_forest import RandomForest
@@ -29,7 +30,10 @@ def _data(n: int = 100) -> tuple[Floats, Floats]:
 
 @pytest.mark.parametrize("cls", [ExtraTrees, RandomForest])
 def test_forest_deviation_is_that_of_the_mixture_of_leaves(cls: type[ExtraTrees]) -> None:
-    """Each leaf as its training targets: mean and variance of the mixture, one target at a time."""
+    """Each leaf as its training targets: mean and variance of the mixture, one target at a time.
+
+    What calibration adds and multiplies is taken off again.
+    """
     X, y = _data()
     model = cls(n_estimators=5, min_samples_leaf=4, random_state=0).fit(X, y)
     mean, std = model.predict(X[:10], return_std=True)
@@ -44,7 +48,30 @@ def test_forest_deviation_is_that_of_the_mixture_of_leaves(cls: type[ExtraTrees]
             means.append(targets.mean())
             variances.append(targets.var())
         assert mean[row] == pytest.approx(np.mean(means))
-        assert std[row] == pytest.approx((np.mean(variances) + np.var(means)) ** 0.5, rel=1e-4)
+        variance = (std[row] / model.inflation_) ** 2 - model.floor_ * y.var()
+        assert variance == pytest.approx(np.mean(variances) + np.var(means), rel=1e-3)
+
+
+@pytest.mark.parametrize("cls", [ExtraTrees, RandomForest])
+def test_out_of_bag_moments_are_those_of_trees_that_did_not_see_a_row(
+    cls: type[ExtraTrees],
+) -> None:
+    X, y = _data(30)
+    rows = X.astype(np.float32)
+    forest = cls._KIND(n_estimators=20, bootstrap=True, random_state=0).fit(X, y)
+    mean, variance = _out_of_bag(forest, X)
+    for row in range(len(X)):
+        blind = [
+            tree.tree_
+            for tree, drawn in zip(forest.estimators_, forest.estimators_samples_, strict=True)
+            if row not in drawn
+        ]
+        leaves = [(tree, tree.apply(rows[[row]])[0]) for tree in blind]
+        means = [tree.value[leaf, 0, 0] for tree, leaf in leaves]
+        impurities = [tree.impurity[leaf] for tree, leaf in leaves]
+        assert mean[row] == pytest.approx(np.mean(means))
+        wanted = np.mean(impurities) + np.var(means)
+        assert variance[row] == pytest.approx(wanted, abs=1e-8)
 
 
 def test_ensemble_deviation_is_that_across_its_members() -> None:
@@ -60,7 +87,8 @@ def test_ensemble_deviation_is_that_across_its_members() -> None:
         weight, bias = model.layers_[-1]
         outputs.append(y.mean() + y.std() * (values @ weight[member] + bias[member])[:, 0])
     assert np.allclose(mean, np.mean(outputs, axis=0), atol=1e-3)
-    assert np.allclose(std, np.std(outputs, axis=0), atol=1e-3)
+    wanted = np.hypot(np.std(outputs, axis=0), y.std() * model.noise_**0.5)
+    assert np.allclose(std, wanted, atol=1e-3)
 
 
 def test_ensemble_leaves_torch_as_it_was() -> None:
