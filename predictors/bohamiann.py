@@ -37,7 +37,7 @@ class BOHAMIANN(Perceptrons, ProbabilisticPredictor):
         Chains, and networks kept of each.
     depth, width : int, default 3 and 32
         Hidden layers of hyperbolic tangents and units in each; the authors' are 3 and 50.
-    burn_in, thinning : int, default 600 and 40
+    burn_in, thinning : int, default 400 and 20
         Steps thrown away, and steps between networks that are kept.
     batch_size : int, default 256
         Rows of a step; all of them where there are no more.
@@ -68,8 +68,8 @@ class BOHAMIANN(Perceptrons, ProbabilisticPredictor):
         samples: int = 5,
         depth: int = 3,
         width: int = 32,
-        burn_in: int = 600,
-        thinning: int = 40,
+        burn_in: int = 400,
+        thinning: int = 20,
         batch_size: int = 256,
         step: float = 0.02,
         friction: float = 0.05,

@@ -35,7 +35,7 @@ class GraphAttention(GraphNetwork):
         isomorphic architectures get the same prediction.
     depth, width, heads : int, default 3, 48 and 4
         Layers, units in each, and heads of attention, which divide the units.
-    epochs : int, default 60
+    epochs : int, default 50
         Passes over the rows: at least 200 steps and at most 10,000.
     batch_size : int, default 32
         Rows of a step.
@@ -59,7 +59,7 @@ class GraphAttention(GraphNetwork):
         depth: int = 3,
         width: int = 48,
         heads: int = 4,
-        epochs: int = 60,
+        epochs: int = 50,
         batch_size: int = 32,
         learning_rate: float = 0.003,
         weight_decay: float = 0.5,
