@@ -44,14 +44,14 @@ class SemiNAS(OnArchitectures):
         Take the representative of each isomorphism class.
     width : int, default 48
         Units of each layer.
-    trade_off : float, default .8
+    trade_off : float, default .9
         Weight of the prediction's loss; the rest is that of the reconstruction.
     epochs : int, default 40
         Passes over the labelled rows with the pseudo-labels, and half as many before: at least 200
         steps and at most 10,000.
     batch_size : int, default 32
         Labelled rows of a step, and as many unlabelled ones.
-    learning_rate : float, default .005
+    learning_rate : float, default .01
         Of Adam; it falls to 0 along a cosine.
     weight_decay : float, default .5
         Decoupled from the gradient.
@@ -72,10 +72,10 @@ class SemiNAS(OnArchitectures):
         unlabelled: int = 400,
         canonical: bool = True,
         width: int = 48,
-        trade_off: float = 0.8,
+        trade_off: float = 0.9,
         epochs: int = 40,
         batch_size: int = 32,
-        learning_rate: float = 0.005,
+        learning_rate: float = 0.01,
         weight_decay: float = 0.5,
         loss: Loss = "mae",
         target_transform: Transform | None = None,
