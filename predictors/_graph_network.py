@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from workbench.encodings._graph_batch import GraphBatch, graph_batch
 from workbench.predictors._base import OnArchitectures
-from workbench.predictors._graph_batch import GraphBatch, graph_batch
 from workbench.predictors._losses import LOSS_NAMES, LOSSES, RANKING, Loss, calibration
 from workbench.predictors._torch import initialised, minibatches, minimise, one_thread, steps_of
 from workbench.types import Floats

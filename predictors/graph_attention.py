@@ -13,7 +13,7 @@ import torch
 from numpy.random import RandomState
 from torch import Tensor, nn
 
-from workbench.predictors._graph_batch import GraphBatch, distances
+from workbench.encodings._graph_batch import GraphBatch, distances
 from workbench.predictors._graph_network import GraphNetwork
 from workbench.predictors._losses import Loss
 from workbench.predictors._targets import Transform

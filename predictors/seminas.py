@@ -15,8 +15,8 @@ from numpy.random import RandomState
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from workbench.encodings._graph_batch import distinct
 from workbench.predictors._base import OnArchitectures
-from workbench.predictors._graph_batch import distinct
 from workbench.predictors._losses import LOSS_NAMES, LOSSES, RANKING, Loss, calibration
 from workbench.predictors._sequence import EncoderDecoder
 from workbench.predictors._targets import Transform
