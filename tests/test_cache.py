@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.data import _cache
-from workbench.data._cache import cached
+from workbench import cache as _cache
+from workbench.cache import cached
 from workbench.data.analog import Analog
 from workbench.data.nb201 import NB201
 from workbench.data.nbgraph import NBGraph

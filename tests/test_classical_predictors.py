@@ -225,7 +225,7 @@ def test_nasbowl_treats_isomorphic_architectures_alike(kernel: Any) -> None:
 
 def test_ridge_takes_the_penalty_of_lowest_leave_one_out_error() -> None:
     X, y = _data(30)
-    model = Ridge().fit(X, y)
+    model = Ridge(target_transform=None).fit(X, y)
     rows, seen = (X - X.mean(0)) / X.std(0), (y - y.mean()) / y.std()
     errors = []
     for penalty in 30 * np.logspace(-4, 4, 25):
@@ -245,8 +245,8 @@ def test_ridge_takes_the_penalty_of_lowest_leave_one_out_error() -> None:
 
 def test_bayesian_ridge_is_the_posterior_of_its_precisions() -> None:
     X, y = _data(30)
-    mean, std = BayesianRidge().fit(X, y).predict(X, return_std=True)
-    model = BayesianRidge().fit(X, y).regression_
+    mean, std = BayesianRidge(target_transform=None).fit(X, y).predict(X, return_std=True)
+    model = BayesianRidge(target_transform=None).fit(X, y).regression_
     rows = (X - X.mean(0)) / X.std(0)
     covariance = np.linalg.inv(model.lambda_ * np.eye(4) + model.alpha_ * rows.T @ rows)
     wanted = np.sqrt(1 / model.alpha_ + np.einsum("ij,jk,ik->i", rows, covariance, rows))

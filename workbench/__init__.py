@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from workbench.harness.drive import run_study as run_study
     from workbench.harness.study import load_study as load_study
     from workbench.predictors._pipeline import pipeline as pipeline
+    from workbench.predictors._tuning import tune as tune
     from workbench.registry import load as load
     from workbench.report.results import read_results as read_results
     from workbench.spaces import Space as Space
@@ -48,6 +49,7 @@ _HOME = {
     "read_results": "report.results",
     "run_study": "harness.drive",
     "space": "spaces",
+    "tune": "predictors._tuning",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]

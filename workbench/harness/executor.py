@@ -24,6 +24,7 @@ from workbench.harness.result import RunResult
 from workbench.harness.sections import Study
 
 _AHEAD = 4
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _study: Study
 
 
@@ -90,16 +91,23 @@ def _alone(study: Study, number: int) -> RunResult:
 def deaf_children() -> Iterator[None]:
     """Start processes that never hear Ctrl-C, not even before their first line is run.
 
-    It is held back from this thread meanwhile, which a child inherits for good.
+    It is held back from this thread meanwhile, which a child inherits for good. Children have one
+    thread: the environment says so to libraries that they load later than any limit could be set.
     """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    threads = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    blocks = hasattr(signal, "pthread_sigmask")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if blocks else set()
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if blocks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for name, value in threads.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _pool(study: Study, processes: int) -> ProcessPoolExecutor:
