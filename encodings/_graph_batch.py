@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workbench.encodings._wirings import CUT
+from workbench.encodings._live import live
+from workbench.encodings._wirings import ENDS
 from workbench.spaces import Space
 from workbench.types import Archs, Floats, Graphs, Ints, Mask
 
@@ -77,30 +78,13 @@ def graph_batch(space: Space, archs: Archs, canonical: bool = True) -> tuple[Gra
 def live_part(graphs: Graphs) -> GraphBatch:
     """Return graphs without the nodes that no live path from input to output visits.
 
-    Input and output stay; where the names tell neither, the sources and the sinks are they.
+    Input and output stay.
     """
-    cut = [i for i, name in enumerate(graphs.names) if name in CUT]
-    there = (graphs.operations >= 0) & ~np.isin(graphs.operations, cut)
-    edges = graphs.adjacency & there[:, :, None] & there[:, None, :]
-    starts = _named(graphs, "input", ~graphs.adjacency.any(axis=1)) & there
-    ends = _named(graphs, "output", ~graphs.adjacency.any(axis=2)) & there
-    live = _reached(starts, edges) & _reached(ends, edges.transpose(0, 2, 1))
-    adjacency = edges & live[:, :, None] & live[:, None, :]
-    operations = np.where(live | starts | ends, graphs.operations, -1)
+    seen = live(graphs)
+    ends = np.isin(graphs.operations, [graphs.names.index(name) for name in ENDS])
+    adjacency = graphs.adjacency & seen[:, :, None] & seen[:, None, :]
+    operations = np.where(seen | ends, graphs.operations, -1)
     return GraphBatch(adjacency, operations.astype(np.int16))
-
-
-def _named(graphs: Graphs, name: str, otherwise: Any) -> Mask:
-    if name not in graphs.names:
-        return np.asarray(otherwise)
-    return np.asarray(graphs.operations == graphs.names.index(name))
-
-
-def _reached(start: Mask, edges: Mask) -> Mask:
-    reached = start
-    for _ in range(start.shape[1]):
-        reached = reached | (reached[:, :, None] & edges).any(axis=1)
-    return reached
 
 
 def distances(adjacency: Mask) -> Ints:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from workbench.encodings._graph_batch import GraphBatch, graph_batch
+from workbench.optimise import initialised, minibatches, minimise, one_thread, steps_of
 from workbench.predictors._base import OnArchitectures
 from workbench.predictors._losses import LOSS_NAMES, LOSSES, RANKING, Loss, calibration
-from workbench.predictors._torch import initialised, minibatches, minimise, one_thread, steps_of
 from workbench.types import Floats
 
 _AT_ONCE = 2048

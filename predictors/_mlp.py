@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from workbench.optimise import minibatches, minimise, steps_of
 from workbench.predictors._base import Predictor
 from workbench.predictors._losses import LOSS_NAMES, LOSSES, RANKING, Loss, calibration
-from workbench.predictors._torch import minibatches, minimise, steps_of
 from workbench.types import Floats
 
 Activation = Callable[[Tensor], Tensor]

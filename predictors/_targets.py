@@ -10,8 +10,9 @@ from scipy.stats import rankdata
 
 from workbench.types import Floats
 
-Transform = Literal["rank", "quantile"]
-TRANSFORMS = (None, "rank", "quantile")
+Transform = Literal["none", "rank", "quantile"]
+TRANSFORMS = (None, "none", "rank", "quantile")
+"""``"none"`` is None where a file cannot say it, as in TOML."""
 
 
 class Targets(NamedTuple):
@@ -35,7 +36,7 @@ class Targets(NamedTuple):
         own, place = np.unique(y, return_inverse=True)
         if len(own) == 1 or not scale > 0:
             return cls(np.array([shift, shift + 1]), np.array([0.0, 1.0]))
-        if transform is None:
+        if transform in (None, "none"):
             return cls(np.array([shift, shift + scale]), np.array([0.0, 1.0]))
         ranks = rankdata(y)
         seen = (ranks - 0.375) / (len(y) + 0.25)

@@ -40,7 +40,9 @@ class BayesianRidge(ProbabilisticPredictor):
         "target_transform": [None, "rank", "quantile"],
     }
 
-    def __init__(self, max_iter: int = 100, target_transform: Transform | None = "quantile") -> None:
+    def __init__(
+        self, max_iter: int = 100, target_transform: Transform | None = "quantile"
+    ) -> None:
         self.max_iter = max_iter
         self.target_transform = target_transform
 

@@ -11,11 +11,11 @@ import torch
 from numpy.random import RandomState
 from torch import Tensor
 
+from workbench.optimise import minibatches, one_thread
 from workbench.predictors._base import ProbabilisticPredictor
 from workbench.predictors._mlp import Perceptrons, Sizes, answers, forward, loaded, stored
 from workbench.predictors._sghmc import Plan, sample
 from workbench.predictors._targets import Transform
-from workbench.predictors._torch import minibatches, one_thread
 from workbench.types import Floats
 
 EXTRA = "torch"
@@ -45,7 +45,7 @@ class BOHAMIANN(Perceptrons, ProbabilisticPredictor):
         Epsilon of the paper.
     friction : float, default .05
         Share of the velocity lost in a step.
-    target_transform : {None, "rank", "quantile"}, default None
+    target_transform : {None, "rank", "quantile"}, default "quantile"
         What the targets are fitted as.
     random_state : int, RandomState or None
         Seed; the state of torch is neither read nor changed.
@@ -73,7 +73,7 @@ class BOHAMIANN(Perceptrons, ProbabilisticPredictor):
         batch_size: int = 256,
         step: float = 0.02,
         friction: float = 0.05,
-        target_transform: Transform | None = None,
+        target_transform: Transform | None = "quantile",
         random_state: int | RandomState | None = None,
     ) -> None:
         self.chains = chains

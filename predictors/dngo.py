@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from numpy.random import RandomState
 
+from workbench.optimise import one_thread
 from workbench.predictors._base import ProbabilisticPredictor
 from workbench.predictors._bayesian_linear import BayesianLinear
 from workbench.predictors._held_out import unexplained
 from workbench.predictors._losses import Loss
 from workbench.predictors._mlp import Layers, Perceptrons, folds, hidden, loaded, stored
 from workbench.predictors._targets import Transform
-from workbench.predictors._torch import one_thread
 from workbench.types import Floats, Mask
 
 EXTRA = "torch"
@@ -44,7 +44,7 @@ class DNGO(Perceptrons, ProbabilisticPredictor):
     loss : {"mae", "mse", "hinge", "listmle"}, default "mae"
         What the network is trained for, the squared error in the paper; outliers spoil that. The
         regression gives predictions the targets' unit.
-    target_transform : {None, "rank", "quantile"}, default None
+    target_transform : {None, "rank", "quantile"}, default "quantile"
         What the targets are fitted as.
     random_state : int, RandomState or None
         Seed; the state of torch is neither read nor changed.
@@ -72,7 +72,7 @@ class DNGO(Perceptrons, ProbabilisticPredictor):
         learning_rate: float = 0.01,
         weight_decay: float = 1.0,
         loss: Loss = "mae",
-        target_transform: Transform | None = None,
+        target_transform: Transform | None = "quantile",
         random_state: int | RandomState | None = None,
     ) -> None:
         self.depth = depth

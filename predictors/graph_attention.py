@@ -46,7 +46,7 @@ class GraphAttention(GraphNetwork):
     loss : {"mae", "mse", "hinge", "listmle"}, default "mae"
         Absolute or squared error, pairwise hinge, or likelihood of the ranking. The outputs of the
         last two are mapped to the targets by a rising line.
-    target_transform : {None, "rank", "quantile"}, default None
+    target_transform : {None, "rank", "quantile"}, default "quantile"
         What the targets are fitted as.
     random_state : int, RandomState or None
         Seed; the state of torch is neither read nor changed.
@@ -64,7 +64,7 @@ class GraphAttention(GraphNetwork):
         learning_rate: float = 0.003,
         weight_decay: float = 0.5,
         loss: Loss = "mae",
-        target_transform: Transform | None = None,
+        target_transform: Transform | None = "quantile",
         random_state: int | RandomState | None = None,
     ) -> None:
         self.space = space

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.random import RandomState
 
+from workbench.optimise import one_thread
 from workbench.predictors._losses import Loss
 from workbench.predictors._mlp import Perceptrons, answers, loaded, stored
 from workbench.predictors._targets import Transform
-from workbench.predictors._torch import one_thread
 from workbench.types import Floats
 
 EXTRA = "torch"

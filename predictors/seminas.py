@@ -16,11 +16,11 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from workbench.encodings._graph_batch import distinct
+from workbench.optimise import initialised, minibatches, minimise, one_thread, steps_of
 from workbench.predictors._base import OnArchitectures
 from workbench.predictors._losses import LOSS_NAMES, LOSSES, RANKING, Loss, calibration
 from workbench.predictors._sequence import EncoderDecoder
 from workbench.predictors._targets import Transform
-from workbench.predictors._torch import initialised, minibatches, minimise, one_thread, steps_of
 from workbench.spaces import Space
 from workbench.types import Archs, Floats, Ints
 
@@ -58,7 +58,7 @@ class SemiNAS(OnArchitectures):
     loss : {"mae", "mse", "hinge", "listmle"}, default "mae"
         Absolute or squared error, pairwise hinge, or likelihood of the ranking. The outputs of the
         last two are mapped to the targets by a rising line.
-    target_transform : {None, "rank", "quantile"}, default None
+    target_transform : {None, "rank", "quantile"}, default "quantile"
         What the targets are fitted as.
     random_state : int, RandomState or None
         Seed; the state of torch is neither read nor changed.
@@ -78,7 +78,7 @@ class SemiNAS(OnArchitectures):
         learning_rate: float = 0.01,
         weight_decay: float = 0.5,
         loss: Loss = "mae",
-        target_transform: Transform | None = None,
+        target_transform: Transform | None = "quantile",
         random_state: int | RandomState | None = None,
     ) -> None:
         self.space = space

@@ -14,13 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from workbench import registry
 from workbench.data._open import benchmark
 from workbench.harness.drive import run_study
 from workbench.harness.runner import execute
 from workbench.harness.sections import Study
 from workbench.harness.study import parse_study
-from workbench.spaces import space
 
 
 class Measure(NamedTuple):
@@ -78,19 +76,6 @@ def guided_run() -> float:
     with threadpool_limits(1):
         execute(study.spec(0))
         return min(best_of(1, partial(execute, study.spec(i))) for i in range(1, 4))
-
-
-def encoding(name: str) -> Callable[[], float]:
-    """Return a measure of architectures a second over all of nb201."""
-
-    def run() -> float:
-        nb201 = space("nb201")
-        archs = nb201.all()
-        encoder = registry.load("encodings", name)(nb201)
-        encoder.transform(archs)
-        return len(archs) / best_of(20, lambda: encoder.transform(archs))
-
-    return run
 
 
 def single_queries() -> float:
@@ -197,15 +182,6 @@ MEASURES = [
         "predictor-guided, 100 queries in batches of 10", "s", 0.6, guided_run,
         "NASLib's BANANAS 49 s for 12 queries",
     ),
-    Measure(
-        "one_hot over nb201", "archs/s", 3e6, encoding("one_hot"),
-        "NASLib 305,000 bare, 5.4 through its interface", True,
-    ),
-    Measure(
-        "path over nb201", "archs/s", 1e6, encoding("path"),
-        "NASLib 162,000 and naszilla 65,000", True,
-    ),
-    Measure("graph_features over nb201", "archs/s", 2.6e5, encoding("graph_features"), "", True),
     Measure(
         "one query of nb201/cifar10", "us", 5, single_queries,
         "NATS-Bench API 500 to 2,000 warm",

@@ -12,7 +12,7 @@ from tests.small_spaces import Variable
 from tests.test_neural_predictors import NB201, ON_ARCHITECTURES, _cells, _small
 from workbench.encodings._graph_batch import distances, graph_batch
 from workbench.errors import NoGraph
-from workbench.predictors._torch import initialised
+from workbench.optimise import initialised
 from workbench.predictors.gcn import GCN, Convolutions, pair_loss
 from workbench.predictors.graph_attention import GraphAttention, relations
 from workbench.predictors.seminas import SemiNAS

@@ -15,13 +15,13 @@ from sklearn.linear_model import BayesianRidge
 import workbench as wb
 from workbench import registry
 from workbench.errors import ParameterError
+from workbench.optimise import minibatches, minimise, one_thread
 from workbench.predictors._bayesian_linear import BayesianLinear
 from workbench.predictors._held_out import unexplained
 from workbench.predictors._losses import LOSSES, MARGIN, calibration
 from workbench.predictors._mlp import Sizes, forward
 from workbench.predictors._pipeline import pipeline
 from workbench.predictors._sghmc import Plan, sample
-from workbench.predictors._torch import minibatches, minimise, one_thread
 from workbench.predictors.bohamiann import BOHAMIANN
 from workbench.predictors.dngo import DNGO
 from workbench.predictors.gcn import GCN

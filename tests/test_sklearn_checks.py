@@ -18,6 +18,8 @@ QUICK: dict[str, Any] = {
     "epochs": 5,
     "steps": 50,
     "members": 2,
+    "burn_in": 20,
+    "samples": 20,
 }
 """Settings that take less time than the defaults and leave what is checked as it is."""
 
