@@ -6,6 +6,8 @@ Networks", NeurIPS 2016.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 from numpy.random import RandomState
@@ -16,6 +18,7 @@ from workbench.predictors._base import ProbabilisticPredictor
 from workbench.predictors._mlp import Perceptrons, Sizes, answers, forward, loaded, stored
 from workbench.predictors._sghmc import Plan, sample
 from workbench.predictors._targets import Transform
+from workbench.predictors._tuning import SearchSpace
 from workbench.types import Floats
 
 EXTRA = "torch"
@@ -61,6 +64,12 @@ class BOHAMIANN(Perceptrons, ProbabilisticPredictor):
     same posterior of the weights; sampled along, its logarithm makes the energy so stiff that no
     step is small enough for both.
     """
+
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        "depth": [1, 2, 3],
+        "width": [25, 50, 100],
+        "target_transform": [None, "rank", "quantile"],
+    }
 
     def __init__(
         self,

@@ -6,17 +6,21 @@ Optimization Using Deep Neural Networks", 2015, arXiv:1502.05700.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 from numpy.random import RandomState
+from scipy.stats import loguniform
 
 from workbench.optimise import one_thread
 from workbench.predictors._base import ProbabilisticPredictor
 from workbench.predictors._bayesian_linear import BayesianLinear
-from workbench.predictors._held_out import unexplained
+from workbench.predictors._intervals import unexplained
 from workbench.predictors._losses import Loss
 from workbench.predictors._mlp import Layers, Perceptrons, folds, hidden, loaded, stored
 from workbench.predictors._targets import Transform
+from workbench.predictors._tuning import SearchSpace
 from workbench.types import Floats, Mask
 
 EXTRA = "torch"
@@ -62,6 +66,13 @@ class DNGO(Perceptrons, ProbabilisticPredictor):
     so trusts itself too much. Five more networks, trained in the same batch, each leave out a
     fifth of the rows; what their intervals lack on those is added to the variance.
     """
+
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        "depth": [1, 2, 3],
+        "width": [25, 50, 100],
+        "learning_rate": loguniform(1e-3, 3e-2),
+        "weight_decay": [0.0, 0.1, 0.5],
+    }
 
     def __init__(
         self,

@@ -7,16 +7,18 @@ arXiv:2007.08668.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from numpy.random import RandomState
+from scipy.stats import loguniform
 from torch import Tensor, nn
 
 from workbench.encodings._graph_batch import GraphBatch
 from workbench.predictors._graph_network import GraphNetwork
 from workbench.predictors._losses import Loss
 from workbench.predictors._targets import Transform
+from workbench.predictors._tuning import SearchSpace
 from workbench.spaces import Space
 
 EXTRA = "torch"
@@ -57,6 +59,14 @@ class GCN(GraphNetwork):
     random_state : int, RandomState or None
         Seed; the state of torch is neither read nor changed.
     """
+
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        "depth": [2, 3, 4],
+        "width": [32, 64, 128],
+        "learning_rate": loguniform(1e-3, 3e-2),
+        "weight_decay": [0.0, 0.1, 0.5],
+        "relation": [False, True],
+    }
 
     def __init__(
         self,

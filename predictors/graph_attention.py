@@ -8,15 +8,19 @@ arXiv:2403.02484 (FLAN).
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 from numpy.random import RandomState
+from scipy.stats import loguniform
 from torch import Tensor, nn
 
 from workbench.encodings._graph_batch import GraphBatch, distances
 from workbench.predictors._graph_network import GraphNetwork
 from workbench.predictors._losses import Loss
 from workbench.predictors._targets import Transform
+from workbench.predictors._tuning import SearchSpace
 from workbench.spaces import Space
 
 EXTRA = "torch"
@@ -51,6 +55,13 @@ class GraphAttention(GraphNetwork):
     random_state : int, RandomState or None
         Seed; the state of torch is neither read nor changed.
     """
+
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        "depth": [1, 2, 3],
+        "width": [32, 64],
+        "learning_rate": loguniform(1e-3, 3e-2),
+        "weight_decay": [0.0, 0.1, 0.5],
+    }
 
     def __init__(
         self,

@@ -6,14 +6,18 @@ Architecture Search?", 2021, arXiv:2104.01177.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 from numpy.random import RandomState
+from scipy.stats import loguniform
 
 from workbench.optimise import one_thread
 from workbench.predictors._losses import Loss
 from workbench.predictors._mlp import Perceptrons, answers, loaded, stored
 from workbench.predictors._targets import Transform
+from workbench.predictors._tuning import SearchSpace
 from workbench.types import Floats
 
 EXTRA = "torch"
@@ -42,6 +46,15 @@ class MLP(Perceptrons):
     random_state : int, RandomState or None
         Seed; the state of torch is neither read nor changed.
     """
+
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        "depth": [1, 2, 3, 4],
+        "width": [32, 64, 128],
+        "learning_rate": loguniform(1e-3, 3e-2),
+        "weight_decay": [0.0, 0.1, 0.5],
+        "loss": ["mae", "mse", "hinge"],
+        "target_transform": [None, "quantile"],
+    }
 
     def __init__(
         self,

@@ -6,16 +6,20 @@ Architecture Search", 2019, arXiv:1910.11858.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 from numpy.random import RandomState
+from scipy.stats import loguniform
 
 from workbench.optimise import one_thread
 from workbench.predictors._base import ProbabilisticPredictor
-from workbench.predictors._held_out import unexplained
+from workbench.predictors._intervals import unexplained
 from workbench.predictors._losses import Loss
 from workbench.predictors._mlp import Perceptrons, answers, folds, loaded, stored
 from workbench.predictors._targets import Transform
+from workbench.predictors._tuning import SearchSpace
 from workbench.types import Floats
 
 EXTRA = "torch"
@@ -62,6 +66,15 @@ class MLPEnsemble(Perceptrons, ProbabilisticPredictor):
     leave out a fifth of the rows. The squared deviation is the variance across the members and
     what that, on average over all rows, lacks to cover the errors on the rows left out.
     """
+
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        "depth": [1, 2, 3, 4],
+        "width": [16, 32, 64],
+        "learning_rate": loguniform(1e-3, 3e-2),
+        "weight_decay": [0.0, 0.1, 0.5],
+        "loss": ["mae", "mse", "hinge"],
+        "target_transform": [None, "quantile"],
+    }
 
     def __init__(
         self,

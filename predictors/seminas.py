@@ -7,12 +7,13 @@ Liu, "Neural Architecture Optimization", 2018, arXiv:1808.07233 (NAO).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.random import RandomState
 from numpy.typing import ArrayLike
+from scipy.stats import loguniform
 from torch import Tensor
 
 from workbench.encodings._graph_batch import distinct
@@ -21,6 +22,7 @@ from workbench.predictors._base import OnArchitectures
 from workbench.predictors._losses import LOSS_NAMES, LOSSES, RANKING, Loss, calibration
 from workbench.predictors._sequence import EncoderDecoder
 from workbench.predictors._targets import Transform
+from workbench.predictors._tuning import SearchSpace
 from workbench.spaces import Space
 from workbench.types import Archs, Floats, Ints
 
@@ -65,6 +67,13 @@ class SemiNAS(OnArchitectures):
     """
 
     READS_GRAPHS = False
+
+    SEARCH_SPACE: ClassVar[SearchSpace] = {
+        "unlabelled": [0, 400],
+        "width": [32, 48, 96],
+        "trade_off": [0.5, 0.8, 0.9, 1.0],
+        "learning_rate": loguniform(1e-3, 3e-2),
+    }
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ from workbench import registry
 from workbench.errors import ParameterError
 from workbench.optimise import minibatches, minimise, one_thread
 from workbench.predictors._bayesian_linear import BayesianLinear
-from workbench.predictors._held_out import unexplained
+from workbench.predictors._intervals import unexplained
 from workbench.predictors._losses import LOSSES, MARGIN, calibration
 from workbench.predictors._mlp import Sizes, forward
 from workbench.predictors._pipeline import pipeline
@@ -259,7 +259,7 @@ def test_evidence_is_the_greatest() -> None:
 def test_dngo_predicts_by_the_regression_on_its_last_layer() -> None:
     """Mean and variance by the formulas of Bishop (3.49 to 3.59) with plain inverses."""
     X, y = _data()
-    model = DNGO(random_state=0).fit(X, y)
+    model = DNGO(target_transform=None, random_state=0).fit(X, y)
     inner = (X - X.mean(0)) / X.std(0)
     for weight, bias in model.layers_[:-1]:
         inner = np.tanh(inner @ weight[0].astype(float) + bias[0].astype(float))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -108,3 +109,14 @@ def test_refusals() -> None:
         tune(Lasso())
     with pytest.raises(ParameterError, match="Ridge has no parameter 'alpha' to tune"):
         tune(Ridge(), search_space={"alpha": [1]})
+
+
+@pytest.mark.parametrize("name", registry.names("predictors"))
+def test_every_predictor_has_a_space_of_its_own_parameters(name: str) -> None:
+    cls = registry.load("predictors", name)
+    known = inspect.signature(cls).parameters
+    assert cls.SEARCH_SPACE
+    assert set(cls.SEARCH_SPACE) <= set(known)
+    made = cls(NB201) if "space" in known else cls()
+    search = tune(made, n_trials=2, seed=0)
+    assert search.n_iter == 2
