@@ -228,7 +228,7 @@ def rank(
         str | None, typer.Option(help="Column of strings; none: a column a decision.")
     ] = None,
     direction: Annotated[Direction, typer.Option(help="Which scores are good.")] = "max",
-    predictor: Annotated[str, typer.Option(help="`workbench list predictors`")] = "extra_trees",
+    predictor: Annotated[str, typer.Option(help="`workbench list predictors`")] = "auto",
     encoding: Annotated[str, typer.Option(help="`workbench list encodings`")] = "",
     top: Annotated[int, typer.Option(min=1, help="How many to print.")] = 50,
     seed: Annotated[int, typer.Option(min=0, help="Of predictor and sample.")] = 0,

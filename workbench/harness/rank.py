@@ -30,7 +30,7 @@ class Question(NamedTuple):
     score: str = "score"
     architecture: str | None = None
     direction: Direction = "max"
-    predictor: Any = "extra_trees"
+    predictor: Any = "auto"
     encoding: Any = None
     seed: int = 0
 
