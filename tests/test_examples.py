@@ -15,8 +15,8 @@ from workbench.harness.study import load_study, parse_study
 from workbench.testing.run import check_plugin
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPTS = {"ask_and_tell.py": [], "predictor_quality.py": ["--replicates", "1"], "greedy.py": []}
-PICTURE = "picture.py"
+SCRIPTS = ("ask_and_tell.py", "greedy.py")
+PICTURES = ("picture.py", "predictor_pictures.py")
 STUDIES = [*ROOT.glob("examples/*.toml"), *ROOT.glob("docs/studies/*.toml")]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -26,12 +26,12 @@ def _blocks(text: str, language: str) -> list[str]:
 
 
 def test_every_script_is_known() -> None:
-    assert {p.name for p in ROOT.glob("examples/*.py")} == {*SCRIPTS, PICTURE}
+    assert {p.name for p in ROOT.glob("examples/*.py")} == {*SCRIPTS, *PICTURES}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_scripts_run(name: str) -> None:
-    command = [sys.executable, str(ROOT / "examples" / name), *SCRIPTS[name]]
+    command = [sys.executable, str(ROOT / "examples" / name)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -40,9 +40,30 @@ def test_picture_of_a_study_is_saved(tmp_path: Path) -> None:
     study = load_study(ROOT / "examples/greedy.toml", ["replicates=2", "budget.queries=5"])
     run_study(study, tmp_path / "study")
     picture = tmp_path / "out.png"
-    command = [str(ROOT / "examples" / PICTURE), str(tmp_path / "study"), str(picture)]
+    command = [str(ROOT / "examples" / PICTURES[0]), str(tmp_path / "study"), str(picture)]
     subprocess.run([sys.executable, *command], check=True)
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_pictures_of_a_predictor_study_are_saved(tmp_path: Path) -> None:
+    study = parse_study(
+        {
+            "name": "small",
+            "kind": "predictors",
+            "replicates": 2,
+            "sizes": [25, 50],
+            "benchmarks": ["nb201/cifar10"],
+            "predictors": ["ridge", {"name": "extra_trees", "n_estimators": 10}],
+        }
+    )
+    run_study(study, tmp_path / "study")
+    command = [str(ROOT / "examples" / PICTURES[1]), str(tmp_path / "study"), str(tmp_path / "out")]
+    subprocess.run([sys.executable, *command], check=True)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    shown = ("by_size", "benchmarks", "time", "map", "coverage")
+    assert names == {"tables.md", *(f"predictors-{name}.png" for name in shown)}
+    table = (tmp_path / "out" / "tables.md").read_text(encoding="utf-8")
+    assert "| extra_trees | ." in table.replace("0.", ".")
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda p: p.name)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.report import quality_figures as figures
 from workbench.report.quality import Quality, timing
 from workbench.report.quality_words import mean_table, ranking, sentences
 from workbench.report.render import common, parameters_text, write_page
 from workbench.report.style import svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write_quality_report(quality: Quality) -> Path:
@@ -26,7 +28,10 @@ def content(quality: Quality) -> dict[str, Any]:
     return common(quality.meta, quality.runs, "entry") | {
         "compared": "predictor",
         "verdict": sentences(quality),
-        "figures": list(_figures(quality)),
+        "figures": [
+            (d.title, svg(d.figure, f"{d.title}. {d.caption}", d.name), d.caption)
+            for d in drawings(quality)
+        ],
         "reference": quality.reference,
         "first_set": quality.first_set,
         "tables": [(b, quality.sizes(b), mean_table(quality, b)) for b in benches],
@@ -39,53 +44,71 @@ def content(quality: Quality) -> dict[str, Any]:
     }
 
 
-def _figures(quality: Quality) -> Iterator[tuple[str, str, str]]:
+class Drawing(NamedTuple):
+    """A figure with a short name, a title and a caption that says how to read it."""
+
+    name: str
+    title: str
+    figure: Figure
+    caption: str
+
+
+def drawings(quality: Quality) -> list[Drawing]:
+    """Return the figures that a study calls for."""
     order = [str(label) for label in ranking(quality).index]
     if not order:
-        return
+        return []
     first = next(b for b in quality.benchmarks if len(quality.of("tau", b)))
     n = quality.reference
     drawn = [
         (
+            "by_size",
             "Quality by training size",
             figures.by_size(quality, order),
             "Mean Kendall's tau between prediction and truth over replicates, with its 95 %"
             " interval; higher is better. The seven best by mean rank stand out.",
         ),
         (
+            "benchmarks",
             "Every predictor on every benchmark",
             figures.tau_map(quality, order),
             f"Kendall's tau at n = {n}, by mean rank; the darker, the better on its benchmark."
             " White: not compared there.",
         ),
         (
+            "time",
             f"Quality against time, {first}",
             figures.against_cost(quality, first),
             f"At n = {n}, on one thread, encoding included. What is joined is beaten by nothing"
             " that is as quick.",
         ),
         (
+            "map",
             f"Which predictor for which time, {first}",
             figures.map_of_time(quality, first),
             "The predictor of highest tau among those, at any training size, that are ready and"
             " answer within the time at the axes. Right of a border more training pays.",
         ),
         (
+            "mutation",
             f"Around the best, {first}",
             figures.test_sets(quality, first),
             "The same predictors asked for random architectures and for mutations of good ones, as"
             " a search asks. Orders among the good are harder.",
         ),
         (
+            "coverage",
             "Can the deviations be trusted?",
             figures.coverage(quality),
             f"Part of the truth inside 90 % intervals at n = {n}; the line is what it should be."
             " Left of the band a predictor is too sure, right of it too unsure.",
         ),
     ]
-    for i, (title, drawing, caption) in enumerate(drawn):
-        if drawing is not None:
-            yield title, svg(drawing, f"{title}. {caption}", f"figure{i}"), caption
+    return [
+        Drawing(name, title, figure, caption)
+        for name, title, figure, caption in drawn
+        if figure is not None
+    ]
 
 
 def _encoding(parameters: dict[str, Any]) -> str:

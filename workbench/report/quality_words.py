@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -159,16 +160,24 @@ def _list(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def mean_table(quality: Quality, bench: str) -> list[tuple[str, list[str], list[float | None]]]:
-    """Return rows of a benchmark, best first: name, tau by size, others at the reference size."""
+class Row(NamedTuple):
+    """A predictor on a benchmark: tau by size in words, ``OTHERS`` at the reference size."""
+
+    label: str
+    taus: list[str]
+    others: dict[str, float | None]
+
+
+def mean_table(quality: Quality, bench: str) -> list[Row]:
+    """Return one row a predictor, the highest mean tau at the reference size first."""
     tau, size = quality.of("tau", bench), quality.reference
-    others = [quality.of(metric, bench) for metric in OTHERS]
+    others = {metric: quality.of(metric, bench) for metric in OTHERS}
     order = {k: _mean(v.get(size)) or -np.inf for k, v in tau.items()}
     return [
-        (
+        Row(
             label,
             [_mean_and_error(tau[label].get(n)) for n in quality.sizes(bench)],
-            [_mean(found.get(label, {}).get(size)) for found in others],
+            {metric: _mean(found.get(label, {}).get(size)) for metric, found in others.items()},
         )
         for label in sorted(tau, key=lambda label: -order[label])
     ]
