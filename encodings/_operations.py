@@ -20,17 +20,25 @@ _ALL_SETS_UP_TO = 5
 class Operations(NamedTuple):
     """Tables by operation; each has one more column, of zeros, for index -1: no operation.
 
-    ``passing`` names the operations that pass something on. ``cut``, ``pooling`` and ``kernel``
-    are ``(o + 1,)``; ``singles`` ``(passing, o + 1)``, ``sets`` and ``weights`` ``(k, o + 1)``.
+    ``passing`` names the operations that pass something on, ``changing`` marks those of them that
+    are no identity. ``main`` are the sets of one, of all but one and of all. ``cut``, ``changing``,
+    ``pooling``, ``weighted`` and ``kernel`` are ``(o + 1,)``; ``singles`` ``(passing, o + 1)``,
+    ``kinds``, ``sets``, ``main`` and ``weights`` ``(k, o + 1)``.
     """
 
     passing: tuple[str, ...]
     cut: Rows
+    changing: Rows
     pooling: Rows
+    weighted: Rows
     kernel: Rows
     singles: Rows
+    kind_names: tuple[str, ...]
+    kinds: Rows
     set_names: tuple[str, ...]
     sets: Rows
+    main_names: tuple[str, ...]
+    main: Rows
     weight_names: tuple[str, ...]
     weights: Rows
 
@@ -42,7 +50,8 @@ def operations_of(names: tuple[str, ...]) -> Operations:
     pools = {name for name in passing if "pool" in name}
     weighted = {name for name in passing if name not in IDENTITY | pools}
     kernel = {name: _width(name) for name in weighted}
-    sets = _sets(passing)
+    sets, main = _sets(passing, _ALL_SETS_UP_TO), _sets(passing, 0)
+    kinds = _kinds(weighted, pools, passing)
     singles = {name: {name} for name in passing if name not in pools}
     groups = {**singles, "weighted": weighted, "pooling": pools, "length": set(passing)}
     groups = {name: group for name, group in groups.items() if group}
@@ -50,22 +59,35 @@ def operations_of(names: tuple[str, ...]) -> Operations:
     return Operations(
         passing,
         cut=_table(names, dict.fromkeys(CUT & {*names}, 1)),
+        changing=_table(names, dict.fromkeys(weighted | pools, 1)),
         pooling=_table(names, dict.fromkeys(pools, 1)),
+        weighted=_table(names, dict.fromkeys(weighted, 1)),
         kernel=_table(names, kernel),
         singles=np.stack([_table(names, {name: 1}) for name in passing]),
+        kind_names=tuple(kinds),
+        kinds=np.stack([_table(names, dict.fromkeys(group, 1)) for group in kinds.values()]),
         set_names=tuple("+".join(group) for group in sets),
         sets=np.stack([_table(names, dict.fromkeys(group, 1)) for group in sets]),
+        main_names=tuple("+".join(group) for group in main),
+        main=np.stack([_table(names, dict.fromkeys(group, 1)) for group in main]),
         weight_names=(*groups, "kernel"),
         weights=np.stack([*indicators, _table(names, kernel)]),
     )
 
 
-def _sets(passing: tuple[str, ...]) -> list[tuple[str, ...]]:
+def _sets(passing: tuple[str, ...], all_up_to: int) -> list[tuple[str, ...]]:
     """Return the sets of operations that paths are counted within."""
     sizes: Iterable[int] = range(1, len(passing) + 1)
-    if len(passing) > _ALL_SETS_UP_TO:
-        sizes = (1, len(passing) - 1, len(passing))
+    if len(passing) > all_up_to:
+        sizes = sorted({1, len(passing) - 1, len(passing)} - {0})
     return [group for size in sizes for group in combinations(passing, size)]
+
+
+def _kinds(weighted: set[str], pools: set[str], passing: tuple[str, ...]) -> dict[str, set[str]]:
+    """Return what is told apart in pairs: few operations one by one, else two kinds of them."""
+    if len(passing) > _ALL_SETS_UP_TO:
+        return {"weighted": weighted, "pooling": pools} if pools else {"weighted": weighted}
+    return {name: {name} for name in passing if name in weighted | pools}
 
 
 def _width(name: str) -> int:

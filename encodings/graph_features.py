@@ -7,6 +7,7 @@ Strong Performance Prediction with Neural Graph Features", ICML 2024, arXiv:2404
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,11 +40,17 @@ class GraphFeatures(Encoding):
 
     - ``count``: nodes of each operation; ``size``: sum of squared kernel widths, dead nodes too.
     - For sets of operations (all of them for up to five operations, else each one, all but one,
-      and all), within the nodes of the set: ``paths``, their number, ``shortest`` and ``longest``,
-      their lengths, ``into``, the in-degree of the output, ``from``, the out-degree of the input.
+      and all), within the nodes of the set: ``paths``, their number, and ``longest``, the length.
+    - For each operation, all but one, and all: ``shortest``, the length of the shortest such path,
+      ``into``, the in-degree of the output, ``from``, the out-degree of the input.
     - For weightings of operations (each one, those with weights, pooling, kernel width, length):
-      ``max``, ``min``, ``sum`` and ``mean`` of the weights along live paths, and how many paths
-      weigh exactly 0, 1, 2 and 3.
+      ``max``, ``min`` and ``sum`` of the weights along live paths, and how many paths weigh exactly
+      0, 1, 2 and 3; ``first`` and ``last``, the weights of the nodes that live paths begin and end
+      with when identities are left out of them, each node once.
+    - ``before`` and ``after``, for nodes with weights and for pooling: the fewest nodes with
+      weights that come before, or after, each node on a live path, summed over the nodes.
+    - ``next``: live nodes of one operation that feed a node of another, identities aside; with more
+      than five operations, only nodes with weights and pooling are told apart.
     - ``rank``: the four largest kernel widths along paths; ``unpooled``: largest and total kernel
       width over paths without pooling, where the space has pooling.
 
@@ -83,8 +90,12 @@ class GraphFeatures(Encoding):
         yield [f"count[{name}]" for name in operations.passing], cells.counts(operations)
         yield ["size"], cells.size(operations)
         far = longest_path(self.space) + 1
-        yield from _of_sets(cells, operations, far)
+        yield from _of_sets(cells, operations)
+        yield from _of_main_sets(cells, operations, far)
         yield from _of_weights(cells, operations, far)
+        yield from _of_places(cells, operations)
+        pairs = [f"next[{a}>{b}]" for a, b in product(operations.kind_names, repeat=2)]
+        yield pairs, cells.pairs(operations.kinds)
         yield [f"rank[{i}]" for i in range(_SORTED)], cells.largest(operations.kernel)
         if operations.pooling.any():
             unpooled = cells.live & (cells.along(operations.pooling[None])[0] == 0)
@@ -96,18 +107,50 @@ class _Cells:
     """Architectures of one wiring: nodes first, architectures last in every array."""
 
     def __init__(self, wiring: Wiring, operations: NDArray[np.int16], of: Operations) -> None:
+        self.orders = wiring.orders
         self.paths = wiring.paths.astype(np.float32)
         self.lengths = self.paths.sum(1)[:, None]
         self.nodes = np.where(np.asarray(wiring.paths.any(0))[:, None], operations.T, -1)
         self.live: Mask = np.equal(self.along(of.cut[None])[0], 0)
-        alive = np.asarray((wiring.paths.T[:, :, None] & self.live).any(1))
-        self.alive = np.where(alive, self.nodes, -1)
         self.first = np.isin(np.arange(len(self.nodes)), [o[0] for o in wiring.orders if o])
         self.last = np.isin(np.arange(len(self.nodes)), [o[-1] for o in wiring.orders if o])
+        alive = np.asarray((wiring.paths.T[:, :, None] & self.live).any(1))
+        self.alive = np.where(alive, self.nodes, -1)
 
     def along(self, weights: Rows) -> Rows:
         """Return the sum of each weighting ``(k, o + 1)`` along each path, ``(k, p, n)``."""
         return np.asarray(self.paths @ weights[:, self.nodes])
+
+    def within(self, sets: Rows) -> Mask:
+        """Return which live paths use operations of each set only, ``(k, p, n)``."""
+        return np.equal(self.along(1 - sets), 0) & self.live
+
+    def ahead(self, weights: Rows, back: bool) -> Rows:
+        """Return the least sums over what precedes each node on a live path, ``(k, v, n)``.
+
+        Backwards, over what follows it. Infinite where a node lies on no live path.
+        """
+        orders = [order[::-1] if back else order for order in self.orders]
+        steps = [(path, node) for path, order in enumerate(orders) for node in order]
+        before = np.zeros((len(steps), len(self.nodes)), dtype=np.float32)
+        parts = (order[:place] for order in orders for place in range(len(order)))
+        for row, part in zip(before, parts, strict=True):
+            row[list(part)] = 1
+        sums = before @ weights[:, self.nodes]
+        least = np.full((len(weights), *self.nodes.shape), np.inf, dtype=np.float32)
+        for step, (path, node) in enumerate(steps):
+            here = np.where(self.live[path], sums[:, step], np.inf)
+            least[:, node] = np.minimum(least[:, node], here)
+        return least
+
+    def pairs(self, kinds: Rows) -> Rows:
+        """Return how many live nodes of each kind feed a node of each kind, ``(k * k, n)``."""
+        edges = sorted({edge for order in self.orders for edge in pairwise(order)})
+        inside = kinds[:, self.alive]
+        found = np.zeros((len(kinds), len(kinds), inside.shape[2]), dtype=np.float32)
+        for source, target in edges:
+            found += inside[:, None, source] * inside[None, :, target]
+        return found.reshape(-1, inside.shape[2])
 
     def counts(self, of: Operations) -> Rows:
         return np.asarray(of.singles[:, self.alive].sum(1))
@@ -122,27 +165,42 @@ class _Cells:
         return -np.sort(-np.concatenate([sums, missing]), axis=0)[:_SORTED]
 
 
-def _of_sets(cells: _Cells, of: Operations, far: int) -> Iterator[tuple[list[str], Rows]]:
-    usable = (cells.along(1 - of.sets) == 0) & cells.live
-    inside = of.sets[:, cells.alive]
+def _of_sets(cells: _Cells, of: Operations) -> Iterator[tuple[list[str], Rows]]:
+    usable = cells.within(of.sets)
     yield _each("paths", of.set_names), usable.sum(1, dtype=np.float32)
-    yield _each("shortest", of.set_names), np.where(usable, cells.lengths, far).min(1)
     yield _each("longest", of.set_names), np.where(usable, cells.lengths, 0).max(1)
-    yield _each("into", of.set_names), inside[:, cells.last].sum(1)
-    yield _each("from", of.set_names), inside[:, cells.first].sum(1)
+
+
+def _of_main_sets(cells: _Cells, of: Operations, far: int) -> Iterator[tuple[list[str], Rows]]:
+    inside = of.main[:, cells.alive]
+    shortest = np.where(cells.within(of.main), cells.lengths, far).min(1)
+    yield _each("shortest", of.main_names), shortest
+    yield _each("into", of.main_names), inside[:, cells.last].sum(1)
+    yield _each("from", of.main_names), inside[:, cells.first].sum(1)
 
 
 def _of_weights(cells: _Cells, of: Operations, far: int) -> Iterator[tuple[list[str], Rows]]:
     along = cells.along(of.weights)
-    total = np.where(cells.live, along, 0).sum(1)
     most = far * of.weights.max(1)[:, None, None]
     yield _each("max", of.weight_names), np.where(cells.live, along, -1).max(1)
     yield _each("min", of.weight_names), np.where(cells.live, along, most).min(1)
-    yield _each("sum", of.weight_names), total
-    yield _each("mean", of.weight_names), total / np.maximum(cells.live.sum(0), 1)
+    yield _each("sum", of.weight_names), np.where(cells.live, along, 0).sum(1)
     for value in range(_HISTOGRAM):
         exact = ((along == value) & cells.live).sum(1, dtype=np.float32)
         yield _each(f"exactly{value}", of.weight_names), exact
+
+
+def _of_places(cells: _Cells, of: Operations) -> Iterator[tuple[list[str], Rows]]:
+    groups = {"weighted": of.weighted, "pooling": of.pooling}
+    groups = {name: group for name, group in groups.items() if group.any()}
+    inside = np.stack([*groups.values()])[:, cells.alive]
+    changing = of.changing[cells.alive] > 0
+    for end, side, back in (("first", "before", False), ("last", "after", True)):
+        weighted, changed = cells.ahead(np.stack([of.weighted, of.changing]), back)
+        ends = np.where(changing & (changed == 0), cells.alive, -1)
+        yield _each(end, of.weight_names), of.weights[:, ends].sum(1)
+        fewest = np.where(cells.alive >= 0, weighted, 0)
+        yield _each(side, tuple(groups)), (inside * fewest).sum(1)
 
 
 def _each(what: str, names: tuple[str, ...]) -> list[str]:

@@ -206,26 +206,34 @@ def test_graph_features_by_hand() -> None:
         "size": 10,
         "paths[skip_connect]": 1,
         "paths[nor_conv_1x1+nor_conv_3x3]": 0,
-        "shortest[nor_conv_1x1+nor_conv_3x3]": 4,
+        "shortest[nor_conv_3x3]": 4,
+        "shortest[nor_conv_1x1+nor_conv_3x3+avg_pool_3x3]": 3,
         "longest[nor_conv_1x1+nor_conv_3x3+avg_pool_3x3]": 3,
         "paths[skip_connect+nor_conv_1x1+nor_conv_3x3+avg_pool_3x3]": 2,
-        "into[skip_connect+avg_pool_3x3]": 2,
+        "into[skip_connect]": 1,
+        "into[skip_connect+nor_conv_1x1+avg_pool_3x3]": 2,
         "from[nor_conv_3x3]": 1,
         "max[kernel]": 4,
         "min[kernel]": 0,
         "sum[length]": 4,
-        "mean[length]": 2,
         "exactly2[weighted]": 1,
         "rank[0]": 4,
         "rank[1]": 0,
         "rank[2]": -1,
         "unpooled.max": 0,
+        "first[kernel]": 3,
+        "last[pooling]": 1,
+        "last[skip_connect]": 0,
+        "before[pooling]": 2,
+        "after[weighted]": 1,
+        "next[nor_conv_3x3>nor_conv_1x1]": 1,
+        "next[nor_conv_1x1>nor_conv_3x3]": 0,
     }
     assert {name: found[name] for name in wanted} == wanted
 
 
-def _slow_features(where: Space, arch: Arch, within: set[str]) -> list[float]:
-    """Walk one graph node by node: number, shortest, longest and total cost of live paths."""
+def _live_walks(where: Space, arch: Arch) -> tuple[list[str], list[list[int]]]:
+    """Walk one graph node by node: operations, and nodes of each live path without its ends."""
     graphs = where.graphs(_row(arch))
     ops = [graphs.names[o] for o in graphs.operations[0]]
     walks = [[ops.index("input")]]
@@ -234,10 +242,16 @@ def _slow_features(where: Space, arch: Arch, within: set[str]) -> list[float]:
         walk = walks.pop()
         for node in graphs.adjacency[0][walk[-1]].nonzero()[0].tolist():
             if ops[node] == "output":
-                done.append([ops[n] for n in walk[1:]])
+                done.append(walk[1:])
             else:
                 walks.append([*walk, node])
-    live = [walk for walk in done if "none" not in walk]
+    return ops, [walk for walk in done if "none" not in {ops[node] for node in walk}]
+
+
+def _slow_features(where: Space, arch: Arch, within: set[str]) -> list[float]:
+    """Number, longest, and most and total cost of live paths."""
+    ops, walks = _live_walks(where, arch)
+    live = [[ops[node] for node in walk] for walk in walks]
     inside = [walk for walk in live if {*walk} <= within]
     cost = {"nor_conv_3x3": 3, "skip": 0, "skip_connect": 0, "avg_pool_3x3": 0}
     costs = [sum(cost.get(op, 1) for op in walk) for walk in live]
@@ -261,6 +275,41 @@ def test_graph_features_against_a_slow_walk(where: Space) -> None:
     found = encoding.transform(rows)[:, where_are]
     slow = [_slow_features(where, tuple(row), {*group.split("+")}) for row in rows.tolist()]
     assert found.tolist() == slow
+
+
+def _slow_places(where: Space, arch: Arch, pair: tuple[str, str]) -> list[int]:
+    """First and last nodes with weights, sums of the fewest of them around a node, pairs."""
+    ops, walks = _live_walks(where, arch)
+    free = {"skip", "skip_connect", "avg_pool_3x3"}
+    ends: list[set[int]] = [set(), set()]
+    around: list[dict[int, int]] = [{}, {}]
+    for walk in walks:
+        for side, way in enumerate((walk, walk[::-1])):
+            changing = [node for node in way if not ops[node].startswith("skip")]
+            ends[side] |= {*changing[:1]}
+            for place, node in enumerate(way):
+                weighted = sum(ops[other] not in free for other in way[:place])
+                around[side][node] = min(weighted, around[side].get(node, 99))
+    steps = {two for walk in walks for two in pairwise(walk)}
+    named = [[{ops[node], "" if ops[node] in free else "weighted"} for node in s] for s in steps]
+    pairs = [two for two in named if pair[0] in two[0] and pair[1] in two[1]]
+    weighted_ends = [sum(ops[node] not in free for node in end) for end in ends]
+    sums = [sum(n for node, n in found.items() if ops[node] not in free) for found in around]
+    return [*weighted_ends, *sums, len(pairs)]
+
+
+@pytest.mark.parametrize("where", [NB201, NBGRAPH], ids=["nb201", "nbgraph"])
+def test_places_of_operations_against_a_slow_walk(where: Space) -> None:
+    encoding = GraphFeatures(where, canonical=False)
+    names = encoding.get_feature_names_out().tolist()
+    sides = [f"{side}[weighted]" for side in ("first", "last", "before", "after")]
+    rows = where.sample(150, np.random.default_rng(1))
+    found = encoding.transform(rows)
+    pair = ("nor_conv_3x3", "avg_pool_3x3") if where is NB201 else ("weighted", "weighted")
+    columns = [*sides, f"next[{pair[0]}>{pair[1]}]"]
+    slow = [_slow_places(where, tuple(row), pair) for row in rows.tolist()]
+    assert found[:, [names.index(name) for name in columns]].tolist() == slow
+    assert len({*names}) == len(names)
 
 
 @pytest.mark.parametrize("where", [NB201, NBGRAPH], ids=["nb201", "nbgraph"])
