@@ -83,7 +83,8 @@ class PredictorGuided(Strategy):
             "elites": 5,
         },
         "nasbowl": {
-            "predictor": "nasbowl",
+            # In the unit of the scores, quantiles would widen the upper side as much as the lower.
+            "predictor": {"name": "nasbowl", "target_transform": "none"},
             "acquisition": "ei",
             "initial": 10,
             "batch": 5,
