@@ -232,9 +232,9 @@ def test_suites_take_a_class_from_a_test_file() -> None:
     check_strategy(Here)
 
 
-def test_a_name_of_two_families_is_checked_as_both() -> None:
+def test_a_name_of_three_families_is_checked_as_all() -> None:
     found = [label for label, _ in check_plugin("mlp")]
-    assert {label.partition(":")[0] for label in found} == {"spaces", "benchmarks"}
+    assert {label.partition(":")[0] for label in found} == {"spaces", "benchmarks", "predictors"}
 
 
 def test_labels_are_drawn_as_written(tmp_path: Path) -> None:

@@ -23,8 +23,7 @@ from workbench.errors import StudyError, UnknownName, WorkbenchError
 from workbench.types import Direction
 
 if TYPE_CHECKING:
-    from workbench.harness.drive import Progress
-    from workbench.harness.plan import Plan
+    from workbench.harness.plan import Plan, Progress
 
 app = typer.Typer(
     name="workbench",
@@ -272,9 +271,9 @@ def _run_and_report(study: Any, source: str, folder: Path, workers: int, as_json
 
     # What plug-ins print must not stand among the results.
     with redirect_stdout(sys.stderr):
-        with _busy("opening benchmarks"):
-            plan: Plan = prepare(study, source)
-        with _progress(study.name) as progress:
+        with _progress("trying what is compared", study.COMPARED) as tried:
+            plan: Plan = prepare(study, source, tried)
+        with _progress(study.name, "runs") as progress:
             outcome = run_plan(plan, folder, workers, progress)
     if not outcome.ran:
         print(f"all {study.runs} runs were stored in {folder} already", file=sys.stderr)
@@ -318,7 +317,7 @@ def _busy(words: str) -> Iterator[None]:
 
 
 @contextmanager
-def _progress(title: str) -> Iterator[Progress]:
+def _progress(title: str, what: str) -> Iterator[Progress]:
     """Show a bar with remaining time on a terminal, a line every ten seconds elsewhere."""
     from rich.console import Console
     from rich.progress import (
@@ -337,7 +336,7 @@ def _progress(title: str) -> Iterator[Progress]:
         disable=not console.is_terminal,
     ) as bar:
         task = bar.add_task(title, total=None)
-        plain = _plain_progress(title, console)
+        plain = _plain_progress(title, what, console)
 
         def show(done: int, total: int, failed: int) -> None:
             words = f"{title}: {failed} failed" if failed else title
@@ -348,7 +347,7 @@ def _progress(title: str) -> Iterator[Progress]:
         yield show
 
 
-def _plain_progress(title: str, console: Any) -> Progress:
+def _plain_progress(title: str, what: str, console: Any) -> Progress:
     import time
 
     started = last = time.monotonic()
@@ -362,7 +361,7 @@ def _plain_progress(title: str, console: Any) -> Progress:
             last = now
             left = (now - started) / (done - first) * (total - done)
             words = f", {failed} failed" if failed else ""
-            console.print(f"{title}: {done} of {total} runs{words}, {left:.0f} s left")
+            console.print(f"{title}: {done} of {total} {what}{words}, {left:.0f} s left")
 
     return show
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from workbench.harness.executor import execute_all
-from workbench.harness.plan import Plan, prepare
+from workbench.harness.plan import Plan, Progress, prepare
 from workbench.harness.sections import Study
 from workbench.harness.store import open_store
 from workbench.harness.study import load_study
-
-Progress = Callable[[int, int, int], None]
-"""Called with runs finished, runs in all, runs failed."""
 
 
 class Outcome(NamedTuple):

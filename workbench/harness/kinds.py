@@ -9,22 +9,30 @@ from workbench.data._base import Benchmark
 from workbench.harness import predictor_runner, runner
 from workbench.harness.result import RunResult
 from workbench.harness.sections import RunSpec, Study
+from workbench.spaces import Space
 
 
 class Kind(NamedTuple):
     """``execute`` runs one spec; ``faults`` takes study and benchmarks and yields what is wrong.
 
-    ``facts`` is what the report of this kind wants to know of a benchmark beside the usual.
+    ``try_out`` tries one entry on one space and raises what is wrong with it; ``facts`` is what
+    the report wants to know of a benchmark beside the usual.
     """
 
     execute: Callable[[RunSpec], RunResult]
     faults: Callable[[Any, Any], Iterable[str]]
+    try_out: Callable[[Any, Space], None]
     facts: Callable[[Benchmark], dict[str, Any]]
 
 
 _KINDS = {
-    "strategies": Kind(runner.execute, runner.faults, lambda _: {}),
-    "predictors": Kind(predictor_runner.execute, predictor_runner.faults, predictor_runner.facts),
+    "strategies": Kind(runner.execute, runner.faults, runner.try_out, lambda _: {}),
+    "predictors": Kind(
+        predictor_runner.execute,
+        predictor_runner.faults,
+        predictor_runner.try_out,
+        predictor_runner.facts,
+    ),
 }
 
 

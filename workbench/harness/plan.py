@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from workbench import registry
 from workbench.data._base import Benchmark
-from workbench.errors import StudyError, WorkbenchError
+from workbench.errors import ParameterError, StudyError, WorkbenchError
 from workbench.harness.kinds import kind_of
 from workbench.harness.opening import open_benchmark
 from workbench.harness.sections import Study
+
+Progress = Callable[[int, int, int], None]
+"""Called with how many are finished, are there in all, and failed."""
 
 
 class Plan(NamedTuple):
@@ -28,8 +33,10 @@ class Plan(NamedTuple):
         return tables | {Path(path).name: registry.file_hash(path) for path in files}
 
 
-def prepare(study: Study, source: str = "study") -> Plan:
+def prepare(study: Study, source: str = "study", progress: Progress | None = None) -> Plan:
     """Open the benchmarks and try everything that is compared on every space.
+
+    ``progress`` is called with the number of entries tried, of all, and of faults.
 
     Raises
     ------
@@ -49,6 +56,25 @@ def prepare(study: Study, source: str = "study") -> Plan:
         # The kind of error decides the exit code, so it stays what it is.
         errors[0].args = ("\n".join(map(str, errors)),)
         raise errors[0]
-    if faults := list(kind_of(study).faults(study, benchmarks)):
+    faults = list(kind_of(study).faults(study, benchmarks))
+    for i in range(len(study.entries)):
+        faults += _entry_faults(study, i, benchmarks)
+        if progress is not None:
+            progress(i + 1, len(study.entries), len(faults))
+    if faults:
         raise StudyError("\n".join(f"{source}: {fault}" for fault in faults))
     return Plan(study, benchmarks)
+
+
+def _entry_faults(study: Study, i: int, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
+    """Yield what is wrong with an entry: what the first space says that it cannot be tried on."""
+    spaces = {b.space.name: b.space for j, b in enumerate(benchmarks) if study.compares(j, i)}
+    for space in spaces.values():
+        try:
+            kind_of(study).try_out(study.entries[i], space)
+        except (WorkbenchError, ValueError, TypeError) as error:
+            named = re.search(r"'(\w+)' parameter", str(error))
+            place = f"{study.COMPARED}[{i}]{'.' + named[1] if named else ''}"
+            on = "" if isinstance(error, ParameterError) else f" (on space {space.name})"
+            yield f"{place}: {error}{on}"
+            return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -56,22 +55,22 @@ def execute(spec: RunSpec) -> RunResult:
 
 
 def faults(study: PredictorStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
-    """Yield what does not fit together, found by fitting every predictor to a few labels."""
+    """Yield the benchmarks that are too small for what is to be learned from and asked."""
     for i, bench in enumerate(benchmarks):
         try:
             split(study, bench, study.benchmarks[i].label, 0).at(study.largest)
         except WorkbenchError as error:
             yield f"benchmarks[{i}]: {error}"
-    for i, entry in enumerate(study.predictors):
-        wanted = {b.space.name: b.space for j, b in enumerate(benchmarks) if study.compares(j, i)}
-        for space in wanted.values():
-            try:
-                _try(entry, space)
-            except (WorkbenchError, ValueError, TypeError) as error:
-                named = re.search(r"'(\w+)' parameter", str(error))
-                place = f"predictors[{i}]{'.' + named[1] if named else ''}"
-                yield f"{place}: {error} (on space {space.name})"
-                break
+
+
+def try_out(entry: PredictorEntry, space: Space) -> None:
+    """Fit a predictor to a few labels of a space; what is wrong is raised."""
+    rng = np.random.default_rng(0)
+    few = space.sample(_TRIED, rng)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = seeded(pipeline(space, entry.predictor, entry.encoding), rng)
+        model.fit(few, np.arange(_TRIED, dtype=np.float64)).predict(few)
 
 
 def facts(bench: Benchmark) -> dict[str, float | None]:
@@ -81,15 +80,6 @@ def facts(bench: Benchmark) -> dict[str, float | None]:
     some = bench.space.sample(_PRICED, np.random.default_rng(0))
     cost = bench.query_many(some, bench.epochs[-1], 0).cost
     return {"mean_cost": None if cost is None else float(np.nanmean(cost))}
-
-
-def _try(entry: PredictorEntry, space: Space) -> None:
-    rng = np.random.default_rng(0)
-    few = space.sample(_TRIED, rng)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model = seeded(pipeline(space, entry.predictor, entry.encoding), rng)
-        model.fit(few, np.arange(_TRIED, dtype=np.float64)).predict(few)
 
 
 def _measures(spec: RunSpec) -> Iterator[Measure]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import heapq
 import math
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -19,7 +18,7 @@ import numpy as np
 
 from workbench import registry, seeds
 from workbench.data._base import Benchmark
-from workbench.errors import ParameterError, PluginError, WorkbenchError
+from workbench.errors import PluginError
 from workbench.harness.opening import open_benchmark
 from workbench.harness.result import RunResult, describe_fault
 from workbench.harness.sections import RunSpec
@@ -87,10 +86,9 @@ def make_strategy(entry: StrategyEntry, space: Space, *key: str | int) -> Strate
     return made
 
 
-def faults(study: StrategyStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
-    """Yield what does not fit together, found by trying every strategy on every space."""
-    yield from _budget_faults(study, benchmarks)
-    yield from _strategy_faults(study, benchmarks)
+def try_out(entry: StrategyEntry, space: Space) -> None:
+    """Make a strategy on a space and let it try itself out; what is wrong is raised."""
+    make_strategy(entry, space, "try").try_out()
 
 
 class Log:
@@ -197,7 +195,8 @@ def _optional(values: Any) -> list[float | None]:
     return [v if math.isfinite(v) else None for v in values.tolist()]
 
 
-def _budget_faults(study: StrategyStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
+def faults(study: StrategyStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
+    """Yield where budget and exposed metrics do not fit the benchmarks."""
     for i, (entry, bench) in enumerate(zip(study.benchmarks, benchmarks, strict=True)):
         if study.budget.seconds is not None and not bench.has_cost:
             yield (
@@ -210,20 +209,6 @@ def _budget_faults(study: StrategyStudy, benchmarks: Sequence[Benchmark]) -> Ite
                 yield f"expose: {entry.name} has no metric {name!r}; it has {_list(bench.metrics)}"
             elif metric.split == "test":
                 yield f"expose: {name!r} is of the test split, which no strategy may see"
-
-
-def _strategy_faults(study: StrategyStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
-    spaces = {b.space.name: b.space for b in benchmarks}
-    for i, entry in enumerate(study.strategies):
-        for space in spaces.values():
-            try:
-                make_strategy(entry, space, "try").try_out()
-            except (WorkbenchError, TypeError) as error:
-                named = re.search(r"'(\w+)' parameter", str(error))
-                place = f"strategies[{i}]{'.' + named[1] if named else ''}"
-                on = "" if isinstance(error, ParameterError) else f" (on space {space.name})"
-                yield f"{place}: {error}{on}"
-                break
 
 
 def _list(names: Any) -> str:
