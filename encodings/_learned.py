@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple, Self, TypeAlias
@@ -17,7 +18,7 @@ from sklearn.exceptions import NotFittedError
 from workbench import cache
 from workbench.encodings._base import Encoding
 from workbench.encodings._graph_batch import GraphBatch, graph_batch
-from workbench.errors import ParameterError
+from workbench.encodings._parameters import check_integers
 from workbench.spaces import Space
 from workbench.types import Archs, Floats, Ints
 
@@ -97,17 +98,8 @@ class Learned(Encoding):
         return _embeddings(cls, self.space, json.dumps(parameters, sort_keys=True))
 
     def _check(self) -> None:
-        for name in ("dimension", "epochs"):
-            self._whole(name, 1)
-        self._whole("random_state", 0)
-
-    def _whole(self, name: str, least: int) -> None:
-        value = getattr(self, name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise ParameterError(
-                f"The {name!r} parameter of {type(self).__name__} must be an integer >= {least}."
-                f" Got {value!r} instead."
-            )
+        check_integers(self, 1, "dimension", "epochs")
+        check_integers(self, 0, "random_state")
 
     @abstractmethod
     def _train(self, batch: GraphBatch, names: tuple[str, ...]) -> Weights: ...
@@ -132,11 +124,20 @@ def _embeddings(cls: type[Learned], space: Space, parameters: str) -> NDArray[np
         return np.asarray(cache.cached(name, key, make)["embeddings"])
 
 
-def _alone(name: str) -> FileLock:
-    """Return a lock under which one process learns while others wait for what it stores."""
-    folder = cache.folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f"{name}.lock")
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Let one process learn while others wait for what it stores; where it can be stored."""
+    lock = FileLock(cache.folder() / f"{name}.lock")
+    try:
+        cache.folder().mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @lru_cache(maxsize=8)

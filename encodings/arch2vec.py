@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from workbench.encodings._graph_batch import GraphBatch
 from workbench.encodings._learned import Learned, Weights
+from workbench.encodings._parameters import check_integers
 from workbench.optimise import initialised, minibatches, minimise, one_thread
 from workbench.spaces import Space
 from workbench.types import Floats
@@ -65,8 +66,7 @@ class Arch2Vec(Learned):
 
     def _check(self) -> None:
         super()._check()
-        self._whole("width", 1)
-        self._whole("depth", 1)
+        check_integers(self, 1, "width", "depth")
 
     def _train(self, batch: GraphBatch, names: tuple[str, ...]) -> Weights:
         random = torch.Generator().manual_seed(self.random_state)

@@ -16,7 +16,7 @@ from torch.nn import functional
 from workbench.encodings._graph_batch import GraphBatch
 from workbench.encodings._learned import Learned, Weights
 from workbench.encodings._operations import operations_of
-from workbench.errors import ParameterError
+from workbench.encodings._parameters import check, check_integers
 from workbench.optimise import initialised, minibatches, minimise, one_thread
 from workbench.spaces import Space
 from workbench.types import Floats
@@ -71,13 +71,8 @@ class Cate(Learned):
 
     def _check(self) -> None:
         super()._check()
-        self._whole("depth", 1)
-        self._whole("window", 1)
-        if self.dimension % _HEADS:
-            raise ParameterError(
-                f"The 'dimension' parameter of Cate must be a multiple of {_HEADS}."
-                f" Got {self.dimension!r} instead."
-            )
+        check_integers(self, 1, "depth", "window")
+        check(self, "dimension", self.dimension % _HEADS == 0, f"a multiple of {_HEADS}")
 
     def _train(self, batch: GraphBatch, names: tuple[str, ...]) -> Weights:
         random = torch.Generator().manual_seed(self.random_state)

@@ -13,9 +13,9 @@ from itertools import product
 import numpy as np
 
 from workbench.encodings._base import Encoding
+from workbench.encodings._parameters import check_bools, check_choices, check_integers
 from workbench.encodings._paths import Alphabet, codes_of
 from workbench.encodings._wirings import longest_path, most_paths, operation_names
-from workbench.errors import ParameterError
 from workbench.spaces import Space
 from workbench.types import Archs, Floats
 
@@ -100,30 +100,22 @@ class Path(Encoding):
         return [*names, "paths"] if self.form == "continuous" else names
 
     def _alphabet(self) -> Alphabet:
-        if self.form not in FORMS:
-            raise self._wrong("form", f"one of {', '.join(map(repr, FORMS))}")
+        check_choices(self, FORMS, "form")
+        check_bools(self, "cut_none", "contract_skip", "canonical")
         return Alphabet.of(operation_names(self.space), self.cut_none, self.contract_skip)
 
     def _width(self, alphabet: Alphabet, longest: int) -> int:
+        check_integers(self, 1, "k", optional=True)
         width = int(alphabet.starts(longest)[-1])
-        return width if self.k is None else min(width, self._whole("k"))
+        return width if self.k is None else min(width, self.k)
 
     def _columns(self) -> int:
         return min(most_paths(self.space), self._width(self._alphabet(), self._longest()))
 
     def _longest(self) -> int:
+        check_integers(self, 1, "max_length", optional=True)
         longest = longest_path(self.space)
-        return longest if self.max_length is None else min(longest, self._whole("max_length"))
-
-    def _whole(self, name: str) -> int:
-        value = getattr(self, name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise self._wrong(name, "an integer >= 1 or None")
-        return value
-
-    def _wrong(self, name: str, must_be: str) -> ParameterError:
-        got = f"Got {getattr(self, name)!r} instead."
-        return ParameterError(f"The {name!r} parameter of Path must be {must_be}. {got}")
+        return longest if self.max_length is None else min(longest, self.max_length)
 
 
 def _listed(found: Floats, columns: int) -> Floats:

@@ -8,7 +8,6 @@ Search via Bayesian Optimisation with Weisfeiler-Lehman Kernels", 2020, arXiv:20
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -17,8 +16,8 @@ from sklearn.exceptions import NotFittedError
 
 from workbench.encodings._base import Encoding
 from workbench.encodings._live import live
+from workbench.encodings._parameters import check_bools, check_integers
 from workbench.encodings._wirings import operation_names
-from workbench.errors import ParameterError
 from workbench.spaces import Space
 from workbench.types import Archs, Floats, Graphs, Ints, Mask
 
@@ -112,14 +111,9 @@ class WL(Encoding):
         return self.vocabulary_
 
     def _check(self) -> None:
-        most = self.max_features
-        for name, good, must_be in (
-            ("iterations", _integer(self.iterations, 0), "an integer >= 0"),
-            ("max_features", most is None or _integer(most, 1), "an integer >= 1 or None"),
-        ):
-            if not good:
-                got = f"Got {getattr(self, name)!r} instead."
-                raise ParameterError(f"The {name!r} parameter of WL must be {must_be}. {got}")
+        check_integers(self, 0, "iterations")
+        check_integers(self, 1, "max_features", optional=True)
+        check_bools(self, "canonical")
 
 
 class Level(NamedTuple):
@@ -133,11 +127,6 @@ def _listable(space: Space) -> bool:
     return space.cardinality <= _LISTABLE
 
 
-def _integer(value: object, least: int) -> bool:
-    return isinstance(value, (int, np.integer)) and bool(value >= least)
-
-
-@cache
 def _of_space(space: Space, iterations: int, canonical: bool, most: int | None) -> list[Level]:
     archs = space.all()
     if canonical:

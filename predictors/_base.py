@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
+from contextlib import suppress
 from typing import Any, ClassVar, Literal, Self, overload
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from workbench.errors import ParameterError
+from workbench.encodings._parameters import check
 from workbench.predictors._targets import TRANSFORMS, Targets
 from workbench.spaces import Space
 from workbench.types import Floats
@@ -53,7 +54,9 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             A parameter has a wrong type or value.
         """
         transform = getattr(self, "target_transform", None)
-        self._check("target_transform", transform in TRANSFORMS, "None, 'rank' or 'quantile'")
+        self._check(
+            "target_transform", transform in TRANSFORMS, "None (or 'none'), 'rank' or 'quantile'"
+        )
         known = _known(X, y)
         features, y = validate_data(self, *known, y_numeric=True, ensure_min_samples=2)
         rows = self._rows_of(features)
@@ -80,11 +83,7 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _check(self, name: str, good: bool, must_be: str) -> None:
-        if not good:
-            of, value = type(self).__name__, getattr(self, name, None)
-            raise ParameterError(
-                f"The {name!r} parameter of {of} must be {must_be}. Got {value!r} instead."
-            )
+        check(self, name, good, must_be)
 
     @abstractmethod
     def _fit(self, X: Floats, y: Floats) -> None: ...
@@ -142,13 +141,18 @@ class OnArchitectures(Predictor):
 
 
 def _known(X: Any, y: Any) -> tuple[Any, Any]:
-    """Return the rows whose target is not NaN; all of them if each is, for the error they get."""
+    """Return the rows whose target is known, neither NaN nor None."""
     targets = np.asarray(y)
+    if targets.dtype == object and targets.ndim == 1:
+        with suppress(TypeError, ValueError):
+            y = targets = targets.astype(np.float64)
     if targets.dtype.kind != "f" or targets.ndim != 1:
         return X, y
     missing = np.isnan(targets)
-    if not missing.any() or missing.all() or len(targets) != len(X):
+    if not missing.any() or len(targets) != len(X):
         return X, y
+    if missing.all():
+        raise ValueError(f"all {len(targets)} targets are NaN: there is nothing to learn from")
     text = f"{missing.sum()} of {len(targets)} targets are NaN and left out"
     warnings.warn(text, stacklevel=3)
     keep = np.flatnonzero(~missing)

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from workbench.encodings._graph_batch import GraphBatch, graph_batch
+from workbench.encodings._parameters import check_bools, check_integers
 from workbench.optimise import initialised, minibatches, minimise, one_thread, steps_of
 from workbench.predictors._base import OnArchitectures
-from workbench.predictors._losses import LOSS_NAMES, LOSSES, RANKING, Loss, calibration
+from workbench.predictors._losses import LOSSES, RANKING, Loss, calibration, check_training
 from workbench.types import Floats
 
 _AT_ONCE = 2048
@@ -97,14 +98,9 @@ class GraphNetwork(OnArchitectures):
         return len(self._where().graphs(row).names)
 
     def _check_parameters(self) -> None:
-        for name in ("depth", "width", "epochs", "batch_size"):
-            value = getattr(self, name)
-            self._check(name, isinstance(value, int) and value >= 1, "an integer >= 1")
-        rate, decay = self.learning_rate, self.weight_decay
-        self._check("learning_rate", isinstance(rate, (int, float)) and rate > 0, "a number > 0")
-        good = isinstance(decay, (int, float)) and decay >= 0
-        self._check("weight_decay", good, "a number >= 0")
-        self._check("loss", self.loss in LOSSES, LOSS_NAMES)
+        check_integers(self, 1, "depth", "width", "epochs", "batch_size")
+        check_training(self)
+        check_bools(self, "canonical")
 
     @abstractmethod
     def _inputs(self, batch: GraphBatch) -> tuple[Tensor, ...]: ...

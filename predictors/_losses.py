@@ -7,10 +7,12 @@ leading axes. Targets have mean 0 and deviation 1.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
+
+from workbench.encodings._parameters import check_choices, check_numbers
 
 Loss = Literal["mae", "mse", "hinge", "listmle"]
 
@@ -61,7 +63,6 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "listmle": listmle,
 }
 RANKING = frozenset({"hinge", "listmle"})
-LOSS_NAMES = "'mae', 'mse', 'hinge' or 'listmle'"
 
 
 def calibration(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -79,3 +80,10 @@ def calibration(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     slope = torch.maximum(slope, least)
     middle = outputs.mean(dim=-1, keepdim=True)
     return slope, targets.mean(dim=-1, keepdim=True) - slope * middle
+
+
+def check_training(owner: Any) -> None:
+    """Raise ParameterError where loss, learning rate or weight decay of a predictor are none."""
+    check_numbers(owner, 0, float("inf"), "learning_rate")
+    check_numbers(owner, 0, float("inf"), "weight_decay", open_low=False)
+    check_choices(owner, LOSSES, "loss")

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from workbench.encodings._parameters import check_integers
 from workbench.optimise import minibatches, minimise, steps_of
 from workbench.predictors._base import Predictor
-from workbench.predictors._losses import LOSS_NAMES, LOSSES, RANKING, Loss, calibration
+from workbench.predictors._losses import LOSSES, RANKING, Loss, calibration, check_training
 from workbench.types import Floats
 
 Activation = Callable[[Tensor], Tensor]
@@ -79,18 +80,9 @@ class Perceptrons(Predictor):
     weight_decay: float
     loss: Loss
 
-    def _check_counts(self, *names: str) -> None:
-        for name in names:
-            value = getattr(self, name)
-            self._check(name, isinstance(value, int) and value >= 1, "an integer >= 1")
-
     def _check_parameters(self, *counts: str) -> None:
-        self._check_counts("depth", "width", "epochs", "batch_size", *counts)
-        rate, decay = self.learning_rate, self.weight_decay
-        self._check("learning_rate", isinstance(rate, (int, float)) and rate > 0, "a number > 0")
-        good = isinstance(decay, (int, float)) and decay >= 0
-        self._check("weight_decay", good, "a number >= 0")
-        self._check("loss", self.loss in LOSSES, LOSS_NAMES)
+        check_integers(self, 1, "depth", "width", "epochs", "batch_size", *counts)
+        check_training(self)
 
     def _scale(self, X: Floats) -> None:
         self.center_ = X.mean(axis=0)

@@ -12,20 +12,21 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from workbench import registry
 from workbench.encodings._base import Decisions
-from workbench.errors import NoGraph, ParameterError
+from workbench.errors import NoGraph, ParameterError, did_you_mean
 from workbench.predictors._base import OnArchitectures
 from workbench.spaces import Space
+from workbench.spaces import space as named_space
 
 Given = str | Mapping[str, Any] | Any
 
 
-def pipeline(space: Space, predictor: Given = "auto", encoding: Given = None) -> Any:
+def pipeline(space: Space | str, predictor: Given = "auto", encoding: Given = None) -> Any:
     """Return a scikit-learn regressor over populations ``(n, d)`` of a space.
 
     Parameters
     ----------
-    space : Space
-        The space of the architectures.
+    space : Space or str
+        The space of the architectures, or its name.
     predictor : str, mapping or regressor, default "auto"
         A name of ``workbench list predictors``, ``{"name": ..., parameter: ...}``, or any
         scikit-learn regressor.
@@ -59,6 +60,7 @@ def pipeline(space: Space, predictor: Given = "auto", encoding: Given = None) ->
     >>> model.fit(archs[:100], bench.truth(archs[:100])).predict(archs[100:]).shape
     (20,)
     """
+    space = named_space(space) if isinstance(space, str) else space
     model = predictor_of(pipeline, predictor, space)
     if takes_architectures(model):
         encoding_of(pipeline, encoding, space, model)
@@ -91,8 +93,11 @@ def predictor_of(owner: object, given: Given, space: Space | None = None) -> Any
     if issubclass(cls, OnArchitectures):
         if space is None:
             raise _error(owner, "predictor", "one that takes features", given)
-        if cls.READS_GRAPHS:
-            space.graphs(space.sample(1, np.random.default_rng(0)))
+        if cls.READS_GRAPHS and not _has_graphs(space):
+            raise NoGraph(
+                f"{name} reads graphs and the architectures of {space.name} have none; take a"
+                " predictor of features, such as auto"
+            )
         parameters = {"space": space, **parameters}
     return _made(owner, "predictor", cls, parameters)
 
@@ -129,11 +134,15 @@ def encoding_of(owner: object, given: Given, space: Space, model: Any = None) ->
 
 def default_encoding(space: Space) -> str:
     """Return ``graph_features`` for a space with graphs, ``hyperparameters`` for one without."""
+    return "graph_features" if _has_graphs(space) else "hyperparameters"
+
+
+def _has_graphs(space: Space) -> bool:
     try:
         space.graphs(space.sample(1, np.random.default_rng(0)))
     except NoGraph:
-        return "hyperparameters"
-    return "graph_features"
+        return False
+    return True
 
 
 def _union(encoders: list[Any]) -> Any:
@@ -173,10 +182,16 @@ def _named(owner: object, what: str, given: str | Mapping[str, Any]) -> tuple[st
 
 
 def _made(owner: object, what: str, cls: type[Any], parameters: dict[str, Any]) -> Any:
+    known = inspect.signature(cls).parameters
+    for key, value in parameters.items():
+        if key not in known:
+            own = [name for name in known if name != "space"]
+            hint = did_you_mean(key, own) or f"; it has {', '.join(own) or 'none'}"
+            raise ParameterError(f"unknown parameter {key!r} = {value!r} of {cls.__name__}{hint}")
     try:
         return cls(**parameters)
     except TypeError as error:
-        raise _error(owner, what, f"without unknown keys ({error})", parameters) from None
+        raise _error(owner, what, f"one that can be made ({error})", cls.__name__) from None
 
 
 def _error(owner: Any, name: str, must_be: str, value: object) -> ParameterError:

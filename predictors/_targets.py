@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 from workbench.types import Floats
 
 Transform = Literal["none", "rank", "quantile"]
+_HUGE = 1e150
 TRANSFORMS = (None, "none", "rank", "quantile")
 """``"none"`` is None where a file cannot say it, as in TOML."""
 
@@ -30,12 +31,24 @@ class Targets(NamedTuple):
         """Return the map of training targets ``(n,)``: seen with mean 0 and deviation 1.
 
         ``rank`` makes them uniform and ``quantile`` normal, by mean ranks (Blom's formula); None
-        only shifts and scales. Constant targets are seen as 0.
+        only shifts and scales. Constant targets are seen as 0, and whatever is seen is mapped back
+        to their value.
+
+        Raises
+        ------
+        ValueError
+            The targets are so large or so close that their deviation is no number.
         """
-        shift, scale = float(y.mean()), float(y.std())
         own, place = np.unique(y, return_inverse=True)
-        if len(own) == 1 or not scale > 0:
-            return cls(np.array([shift, shift + 1]), np.array([0.0, 1.0]))
+        if len(own) == 1:
+            return cls(np.repeat(own, 2), np.array([0.0, 1.0]))
+        with np.errstate(over="ignore", invalid="ignore"):
+            shift, scale = float(y.mean()), float(y.std())
+        if not (0 < scale < _HUGE):
+            raise ValueError(
+                f"targets from {own[0]:g} to {own[-1]:g} are beyond what floating-point numbers"
+                " can be squared in; rescale them"
+            )
         if transform in (None, "none"):
             return cls(np.array([shift, shift + scale]), np.array([0.0, 1.0]))
         ranks = rankdata(y)
@@ -49,6 +62,8 @@ class Targets(NamedTuple):
 
     def see(self, y: Floats) -> Floats:
         """Return targets as a predictor sees them."""
+        if self.own[0] == self.own[-1]:
+            return np.zeros(len(y))
         return _along(y, self.own, self.seen)
 
     def back(self, seen: Floats) -> Floats:

@@ -66,6 +66,11 @@ def tune(
     >>> search.best_params_["target_transform"] is None
     False
     """
+    if not hasattr(predictor, "get_params"):
+        raise ParameterError(
+            f"The 'predictor' parameter of tune must be a regressor or a Pipeline, such as"
+            f" workbench.pipeline(...). Got {predictor!r} instead."
+        )
     model, prefix, last = clone(predictor), "", predictor
     if isinstance(predictor, Pipeline):
         name, last = predictor.steps[-1]

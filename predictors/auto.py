@@ -14,6 +14,7 @@ from numpy.random import RandomState
 from scipy.optimize import nnls
 from sklearn.model_selection import GroupKFold
 
+from workbench.encodings._parameters import check_integers
 from workbench.predictors._base import ProbabilisticPredictor
 from workbench.predictors._intervals import inflation
 from workbench.predictors._targets import Targets, Transform
@@ -68,9 +69,8 @@ class Auto(ProbabilisticPredictor):
         self.random_state = random_state
 
     def _fit(self, X: Floats, y: Floats) -> None:
-        for name, least in (("folds", 2), ("most_rows", 10)):
-            value = getattr(self, name)
-            self._check(name, isinstance(value, int) and value >= least, f"an integer >= {least}")
+        check_integers(self, 2, "folds")
+        check_integers(self, 10, "most_rows")
         seed = self._seed()
         self.quantiles_ = Targets.of(y, "quantile")
         some = np.random.default_rng(seed).permutation(len(X))[: self.most_rows]

@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 from sklearn.linear_model import BayesianRidge as Regression
 
+from workbench.encodings._parameters import check_integers
 from workbench.predictors._base import ProbabilisticPredictor
 from workbench.predictors._scaling import Scaling
 from workbench.predictors._targets import Transform
@@ -47,8 +48,7 @@ class BayesianRidge(ProbabilisticPredictor):
         self.target_transform = target_transform
 
     def _fit(self, X: Floats, y: Floats) -> None:
-        good = isinstance(self.max_iter, int) and self.max_iter >= 1
-        self._check("max_iter", good, "an integer >= 1")
+        check_integers(self, 1, "max_iter")
         self.scaling_ = Scaling.of(X)
         self.regression_ = Regression(max_iter=self.max_iter).fit(self.scaling_.scale(X), y)
         self.n_iter_ = int(self.regression_.n_iter_)

@@ -13,6 +13,7 @@ import torch
 from numpy.random import RandomState
 from torch import Tensor
 
+from workbench.encodings._parameters import check_integers, check_numbers
 from workbench.optimise import minibatches, one_thread
 from workbench.predictors._base import ProbabilisticPredictor
 from workbench.predictors._mlp import Perceptrons, Sizes, answers, forward, loaded, stored
@@ -98,10 +99,9 @@ class BOHAMIANN(Perceptrons, ProbabilisticPredictor):
         self.random_state = random_state
 
     def _fit(self, X: Floats, y: Floats) -> None:
-        self._check_counts("chains", "samples", "depth", "width", "burn_in", "thinning")
-        self._check_counts("batch_size")
-        self._check("step", 0 < self.step < 1, "a number between 0 and 1")
-        self._check("friction", 0 < self.friction < 1, "a number between 0 and 1")
+        check_integers(self, 1, "chains", "samples", "depth", "width", "burn_in", "thinning")
+        check_integers(self, 1, "batch_size")
+        check_numbers(self, 0, 1, "step", "friction")
         self._scale(X)
         random = torch.Generator().manual_seed(self._seed())
         sizes = self._sizes(X.shape[1])

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.random import RandomState
 
+from workbench.encodings._parameters import check_choices, check_integers
 from workbench.predictors._base import ProbabilisticPredictor
 from workbench.predictors._gp import (
     Posterior,
@@ -73,14 +74,13 @@ class GaussianProcess(ProbabilisticPredictor):
         self.random_state = random_state
 
     def _fit(self, X: Floats, y: Floats) -> None:
-        self._check("kernel", self.kernel in KERNELS, f"one of {', '.join(KERNELS)}")
+        check_choices(self, KERNELS, "kernel")
         self._check(
             "ard",
             isinstance(self.ard, bool) and not (self.ard and self.kernel == "hamming"),
             "False, or True with another kernel than 'hamming'",
         )
-        good = isinstance(self.learning_rows, int) and self.learning_rows >= 2
-        self._check("learning_rows", good, "an integer >= 2")
+        check_integers(self, 2, "learning_rows")
         self.scaling_ = Scaling.of(X)
         rows = self.scaling_.scale(X)
         kernel = self._kernel(rows.shape[1])

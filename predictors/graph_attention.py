@@ -17,6 +17,7 @@ from scipy.stats import loguniform
 from torch import Tensor, nn
 
 from workbench.encodings._graph_batch import GraphBatch, distances
+from workbench.encodings._parameters import check_integers
 from workbench.predictors._graph_network import GraphNetwork
 from workbench.predictors._losses import Loss
 from workbench.predictors._targets import Transform
@@ -93,8 +94,9 @@ class GraphAttention(GraphNetwork):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        good = isinstance(self.heads, int) and self.heads >= 1 and self.width % self.heads == 0
-        self._check("heads", good, f"an integer that divides the width, {self.width}")
+        check_integers(self, 1, "heads")
+        divides = self.width % self.heads == 0
+        self._check("heads", divides, f"an integer that divides the width, {self.width}")
 
     def _inputs(self, batch: GraphBatch) -> tuple[Tensor, ...]:
         return batch.edges(), relations(batch), batch.one_hot(self._operations())

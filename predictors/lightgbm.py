@@ -13,6 +13,7 @@ import numpy as np
 from numpy.random import RandomState
 from scipy.stats import loguniform, randint, uniform
 
+from workbench.encodings._parameters import check_integers, check_numbers
 from workbench.predictors._base import Predictor
 from workbench.predictors._targets import Transform
 from workbench.predictors._tuning import SearchSpace
@@ -78,16 +79,11 @@ class LightGBM(Predictor):
         self.random_state = random_state
 
     def _fit(self, X: Floats, y: Floats) -> None:
-        for name, least in (("n_estimators", 1), ("num_leaves", 2), ("min_child_samples", 1)):
-            value = getattr(self, name)
-            good = isinstance(value, (int, np.integer)) and bool(value >= least)
-            self._check(name, good, f"an integer >= {least}")
-        for name in ("learning_rate", "subsample", "colsample_bytree"):
-            value = getattr(self, name)
-            good = isinstance(value, (int, float)) and 0 < value <= 1
-            self._check(name, good, "a number in (0, 1]")
-        good = isinstance(self.reg_lambda, (int, float)) and self.reg_lambda >= 0
-        self._check("reg_lambda", good, "a number >= 0")
+        check_integers(self, 1, "n_estimators", "min_child_samples")
+        check_integers(self, 2, "num_leaves")
+        parts = ("learning_rate", "subsample", "colsample_bytree")
+        check_numbers(self, 0, 1, *parts, open_high=False)
+        check_numbers(self, 0, float("inf"), "reg_lambda", open_low=False)
         parameters = {
             "lambda_l2": self.reg_lambda,
             "num_leaves": self.num_leaves,

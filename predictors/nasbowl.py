@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.random import RandomState
 
+from workbench.encodings._parameters import check_choices, check_integers
 from workbench.predictors._base import OnArchitectures, ProbabilisticPredictor
 from workbench.predictors._gp import (
     Posterior,
@@ -76,15 +77,14 @@ class NASBOWL(OnArchitectures, ProbabilisticPredictor):
         self.random_state = random_state
 
     def _fit(self, X: Any, y: Floats) -> None:
-        depth = self.max_iterations
-        self._check("max_iterations", isinstance(depth, int) and depth >= 0, "an integer >= 0")
-        self._check("kernel", self.kernel in KERNELS, f"one of {', '.join(KERNELS)}")
-        good = isinstance(self.learning_rows, int) and self.learning_rows >= 2
-        self._check("learning_rows", good, "an integer >= 2")
+        check_integers(self, 0, "max_iterations")
+        check_choices(self, KERNELS, "kernel")
+        check_integers(self, 2, "learning_rows")
         some = rows_to_learn_on(len(X), self.learning_rows, self._seed())
         kernel = KERNELS[self.kernel]()
-        tried = [self._learned(kernel, X[some], y[some], tried) for tried in range(depth + 1)]
-        best = max(range(depth + 1), key=lambda tried_depth: tried[tried_depth][0])
+        depths = range(self.max_iterations + 1)
+        tried = [self._learned(kernel, X[some], y[some], depth) for depth in depths]
+        best = max(depths, key=lambda depth: tried[depth][0])
         self.iterations_ = best
         assert self.space is not None
         self.forestry_ = Forestry(self.space, X, best)

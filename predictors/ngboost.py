@@ -14,6 +14,7 @@ from numpy.random import RandomState
 from scipy.stats import loguniform, randint, uniform
 from sklearn.tree import DecisionTreeRegressor
 
+from workbench.encodings._parameters import check_integers, check_numbers
 from workbench.predictors._base import ProbabilisticPredictor
 from workbench.predictors._intervals import inflation
 from workbench.predictors._targets import Transform
@@ -78,15 +79,8 @@ class NGBoost(ProbabilisticPredictor):
         self.random_state = random_state
 
     def _fit(self, X: Floats, y: Floats) -> None:
-        for name in ("n_estimators", "max_depth"):
-            value = getattr(self, name)
-            self._check(
-                name, isinstance(value, (int, np.integer)) and bool(value >= 1), "an integer >= 1"
-            )
-        for name in ("learning_rate", "minibatch_frac", "col_sample"):
-            value = getattr(self, name)
-            good = isinstance(value, (int, float)) and 0 < value <= 1
-            self._check(name, good, "a number in (0, 1]")
+        check_integers(self, 1, "n_estimators", "max_depth")
+        check_numbers(self, 0, 1, "learning_rate", "minibatch_frac", "col_sample", open_high=False)
         seed = self._seed()
         self.boosting_ = self._boosted(X, y, seed)
         self.floor_, self.inflation_ = 0.0, 1.0

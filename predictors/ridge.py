@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 from sklearn.linear_model import RidgeCV
 
+from workbench.encodings._parameters import check_integers
 from workbench.predictors._base import Predictor
 from workbench.predictors._scaling import Scaling
 from workbench.predictors._targets import Transform
@@ -41,7 +42,7 @@ class Ridge(Predictor):
         self.target_transform = target_transform
 
     def _fit(self, X: Floats, y: Floats) -> None:
-        self._check("alphas", isinstance(self.alphas, int) and self.alphas >= 1, "an integer >= 1")
+        check_integers(self, 1, "alphas")
         self.scaling_ = Scaling.of(X)
         penalties = len(X) * np.logspace(-4, 4, self.alphas)
         self.ridge_ = RidgeCV(penalties).fit(self.scaling_.scale(X), y)

@@ -17,9 +17,10 @@ from scipy.stats import loguniform
 from torch import Tensor
 
 from workbench.encodings._graph_batch import distinct
+from workbench.encodings._parameters import check_bools, check_integers, check_numbers
 from workbench.optimise import initialised, minibatches, minimise, one_thread, steps_of
 from workbench.predictors._base import OnArchitectures
-from workbench.predictors._losses import LOSS_NAMES, LOSSES, RANKING, Loss, calibration
+from workbench.predictors._losses import LOSSES, RANKING, Loss, calibration, check_training
 from workbench.predictors._sequence import EncoderDecoder
 from workbench.predictors._targets import Transform
 from workbench.predictors._tuning import SearchSpace
@@ -211,17 +212,11 @@ class SemiNAS(OnArchitectures):
         return self.space
 
     def _check_parameters(self) -> None:
-        for name, least in (("unlabelled", 0), ("width", 1), ("epochs", 1), ("batch_size", 1)):
-            value = getattr(self, name)
-            good = isinstance(value, int) and value >= least
-            self._check(name, good, f"an integer >= {least}")
-        numbers = {n: getattr(self, n) for n in ("trade_off", "learning_rate", "weight_decay")}
-        for name, value in numbers.items():
-            self._check(name, isinstance(value, (int, float)), "a number")
-        self._check("trade_off", 0 < self.trade_off <= 1, "a number above 0 and up to 1")
-        self._check("learning_rate", self.learning_rate > 0, "a number > 0")
-        self._check("weight_decay", self.weight_decay >= 0, "a number >= 0")
-        self._check("loss", self.loss in LOSSES, LOSS_NAMES)
+        check_integers(self, 0, "unlabelled")
+        check_integers(self, 1, "width", "epochs", "batch_size")
+        check_numbers(self, 0, 1, "trade_off", open_high=False)
+        check_training(self)
+        check_bools(self, "canonical")
 
 
 def _values(network: EncoderDecoder, tokens: Tensor) -> Tensor:

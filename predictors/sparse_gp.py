@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from workbench.encodings._parameters import check_choices, check_integers
 from workbench.predictors._base import ProbabilisticPredictor
 from workbench.predictors._gp import learn, parts, prior_of
 from workbench.predictors._inducing import SparsePosterior, evidence_bound, spread_out
@@ -54,9 +55,8 @@ class SparseGP(ProbabilisticPredictor):
         self.target_transform = target_transform
 
     def _fit(self, X: Floats, y: Floats) -> None:
-        good = isinstance(self.inducing, int) and self.inducing >= 1
-        self._check("inducing", good, "an integer >= 1")
-        self._check("kernel", self.kernel in KERNELS, f"one of {', '.join(KERNELS)}")
+        check_integers(self, 1, "inducing")
+        check_choices(self, KERNELS, "kernel")
         self.scaling_ = Scaling.of(X)
         rows, kernel = self.scaling_.scale(X), KERNELS[self.kernel]()
         inducing = rows[spread_out(kernel, rows, self.inducing)]

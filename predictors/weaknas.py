@@ -12,6 +12,8 @@ import numpy as np
 from numpy.random import RandomState
 from scipy.special import expit
 
+from workbench.encodings._parameters import check_integers, check_numbers
+from workbench.errors import ParameterError, UnknownName
 from workbench.predictors._base import Predictor
 from workbench.predictors._pipeline import predictor_of
 from workbench.predictors._targets import Transform
@@ -66,9 +68,8 @@ class WeakNAS(Predictor):
         self.random_state = random_state
 
     def _fit(self, X: Floats, y: Floats) -> None:
-        self._check("stages", isinstance(self.stages, int) and self.stages >= 1, "an integer >= 1")
-        good = isinstance(self.fraction, (int, float)) and 0 < self.fraction < 1
-        self._check("fraction", good, "a number in (0, 1)")
+        check_integers(self, 1, "stages")
+        check_numbers(self, 0, 1, "fraction")
         self._check("weak", isinstance(self.weak, str), "the name of a predictor")
         seed, order = self._seed(), np.argsort(-y, kind="stable")
         self.models_ = [self._weak(seed).fit(X, y)]
@@ -84,7 +85,13 @@ class WeakNAS(Predictor):
             self.models_.append(self._weak(seed).fit(X[best], y[best]))
 
     def _weak(self, seed: int) -> Any:
-        model = predictor_of(self, self.weak)
+        try:
+            model = predictor_of(self, self.weak)
+        except (ParameterError, UnknownName) as error:
+            must_be = f"the name of a predictor that takes features ({error})"
+            raise ParameterError(
+                f"The 'weak' parameter of WeakNAS must be {must_be}. Got {self.weak!r} instead."
+            ) from None
         return model.set_params(random_state=seed) if hasattr(model, "random_state") else model
 
     def _predict(self, X: Floats) -> Floats:

@@ -12,6 +12,7 @@ import xgboost
 from numpy.random import RandomState
 from scipy.stats import loguniform, randint, uniform
 
+from workbench.encodings._parameters import check_integers, check_numbers
 from workbench.predictors._base import Predictor
 from workbench.predictors._targets import Transform
 from workbench.predictors._tuning import SearchSpace
@@ -65,15 +66,8 @@ class XGBoost(Predictor):
         self.random_state = random_state
 
     def _fit(self, X: Floats, y: Floats) -> None:
-        for name in ("n_estimators", "max_depth"):
-            value = getattr(self, name)
-            self._check(
-                name, isinstance(value, (int, np.integer)) and bool(value >= 1), "an integer >= 1"
-            )
-        for name in ("learning_rate", "subsample", "colsample_bytree"):
-            value = getattr(self, name)
-            good = isinstance(value, (int, float)) and 0 < value <= 1
-            self._check(name, good, "a number in (0, 1]")
+        check_integers(self, 1, "n_estimators", "max_depth")
+        check_numbers(self, 0, 1, "learning_rate", "subsample", "colsample_bytree", open_high=False)
         parameters = {
             "max_depth": self.max_depth,
             "eta": self.learning_rate,

@@ -108,6 +108,21 @@ def encode(name: str, **parameters: Any) -> Callable[[], float]:
     return run
 
 
+def learn(name: str) -> Callable[[], float]:
+    """Return a measure of CPU seconds of learning an encoding of all of nb201, nothing cached."""
+
+    def run() -> float:
+        from workbench.encodings._learned import _classes
+
+        where = benchmark("nb201/cifar10").space
+        classes, made = _classes(where), registry.load("encodings", name)(where)
+        started = time.process_time()
+        made._embed(made._train(classes.graphs, classes.names), classes.graphs)
+        return time.process_time() - started
+
+    return run
+
+
 def paths_of_random_graphs() -> float:
     """Return seconds of the paths of 100,000 random graphs of seven nodes."""
     rng = np.random.default_rng(0)
@@ -124,6 +139,8 @@ MEASURES = [
     Measure("path of all of nb201", "ms", 15, encode("path"), "NASLib 96, naszilla 240"),
     Measure("graph_features of all of nb201", "ms", 60, encode("graph_features")),
     Measure("wl of all of nb201", "ms", 300, encode("wl")),
+    Measure("arch2vec learned on all of nb201", "s", 120, learn("arch2vec")),
+    Measure("cate learned on all of nb201", "s", 120, learn("cate")),
     Measure("paths of 100,000 random 7-node graphs", "s", 1, paths_of_random_graphs),
     *(
         Measure(f"fit {name} to 100 cells", "s", bar, fit(name, 100), peers)

@@ -181,3 +181,14 @@ def test_bad_parameters_and_spaces_are_refused(cls: Any) -> None:
         cls(space("fcnet")).fit(space("fcnet").sample(3, np.random.default_rng(0)))
     with pytest.raises(ParameterError, match="multiple of 4"):
         Cate(NB201, dimension=6).fit(NB201.all()[:5])
+
+
+@BOTH
+def test_learning_goes_on_where_nothing_can_be_stored(
+    cls: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKBENCH_CACHE", "/proc/nowhere")
+    _learned._embeddings.cache_clear()
+    where = _part(100)
+    assert cls(where, epochs=1).fit(where.all()).transform(where.all()).shape[0] == len(where.all())
+    _learned._embeddings.cache_clear()

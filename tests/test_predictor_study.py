@@ -375,3 +375,37 @@ def test_every_training_of_a_table_is_drawn_once(name: str, rows: int) -> None:
     assert len(archs) == len({*bench.entries(archs).tolist()}) == rows
     if rows == 2021:
         assert (bench.space.canonical(archs) == archs).all()
+
+
+def test_the_template_is_a_study_that_runs(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "workbench"]
+    new = [*command, "new", "mine.toml", "--predictors"]
+    subprocess.run(new, cwd=tmp_path, check=True, capture_output=True)
+    study = load_study(tmp_path / "mine.toml")
+    assert study.runs == 3 * (20 + 5) + 20
+    done = subprocess.run(
+        [*command, "run", "mine.toml", "--smoke"], cwd=tmp_path, check=True, capture_output=True
+    )
+    assert b"mine-smoke/report.html" in done.stdout
+    assert (tmp_path / "mine-smoke" / "summary.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("entry", "place", "words"),
+    [
+        ({"name": "gcn", "space": "nb201"}, "predictors[0].space", "unknown parameter of gcn"),
+        ({"name": "weaknas", "weak": "gcn"}, "predictors[0].weak", "takes features"),
+        (
+            {"name": "ridge", "encoding": {"name": "path", "form": "x"}},
+            "predictors[0].encoding.form",
+            "'one_hot', 'categorical', 'continuous'",
+        ),
+        ({"name": "ridge", "encoding": "one_hat"}, "predictors[0].encoding", "'one_hot'"),
+        ({"name": "ridge", "target_transform": "log"}, "predictors[0].target_transform", "'none'"),
+    ],
+)
+def test_places_of_entries(entry: dict[str, Any], place: str, words: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        prepare(parse_study(SMALL | {"predictors": [entry]}, "here"), "here")
+    assert str(caught.value).startswith(f"here: {place}: ")
+    assert words in str(caught.value)

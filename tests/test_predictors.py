@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm, rankdata
 from sklearn.model_selection import GridSearchCV
 
 from workbench import registry
-from workbench.errors import ParameterError
+from workbench.data._open import benchmark
+from workbench.errors import ParameterError, WorkbenchError
 from workbench.predictors._forest import _out_of_bag
+from workbench.predictors._pipeline import pipeline
+from workbench.predictors._targets import Targets
 from workbench.predictors.extra_trees import ExtraTrees
 from workbench.predictors.mlp_ensemble import MLPEnsemble
 from workbench.predictors.random_forest import RandomForest
@@ -141,3 +145,78 @@ def test_xgboost_is_found_beside_its_namesake() -> None:
 @pytest.mark.parametrize("name", registry.names("predictors"))
 def test_targets_can_be_transformed_for_every_predictor(name: str) -> None:
     assert "target_transform" in registry.load("predictors", name)._get_param_names()
+
+
+def test_missing_targets_may_be_none() -> None:
+    X, y = _data()
+    gaps: Any = [None, None, *y[2:].tolist()]
+    with pytest.warns(UserWarning, match="2 of 100 targets are NaN"):
+        found = XGBoost(random_state=0).fit(X, gaps).predict(X)
+    assert (found == XGBoost(random_state=0).fit(X[2:], y[2:]).predict(X)).all()
+    with pytest.raises(ValueError, match="all 100 targets are NaN"):
+        XGBoost().fit(X, np.full(100, np.nan))
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+def test_targets_beyond_numbers_are_refused(scale: float) -> None:
+    X, y = _data()
+    with pytest.raises(ValueError, match="rescale them"):
+        XGBoost().fit(X, scale * y)
+
+
+@pytest.mark.parametrize("transform", [None, "rank", "quantile"])
+def test_transformed_targets_come_back_in_order(transform: Any) -> None:
+    """The map is strictly rising, exact at the training targets, and goes on beyond them."""
+    y = np.array([3.0, 1.0, 1.0, 2.0, 10.0, -5.0])
+    targets = Targets.of(y, transform)
+    seen = targets.see(y)
+    assert seen.mean() == pytest.approx(0, abs=1e-12)
+    assert seen.std() == pytest.approx(1)
+    assert targets.back(seen) == pytest.approx(y)
+    grid = np.linspace(-4, 4, 200)
+    assert (np.diff(targets.back(grid)) > 0).all()
+    if transform == "quantile":
+        ranks = (rankdata(y) - 0.375) / 6.25
+        expected = norm.ppf(ranks)
+        assert seen == pytest.approx((expected - expected.mean()) / expected.std())
+
+
+def test_numpy_numbers_are_numbers_and_true_is_none() -> None:
+    X, y = _data()
+    made = MLPEnsemble(members=np.int64(2), depth=np.int32(1), learning_rate=np.float32(0.01))  # type: ignore[arg-type]
+    made.fit(X, y)
+    with pytest.raises(ParameterError, match="'members' parameter of MLPEnsemble must be an int"):
+        MLPEnsemble(members=True).fit(X, y)
+    with pytest.raises(ParameterError, match="'loss' parameter of MLPEnsemble must be one of"):
+        MLPEnsemble(loss=["mae"]).fit(X, y)  # type: ignore[arg-type]
+
+
+def test_pipelines_by_name() -> None:
+    bench = benchmark("nb201/cifar10")
+    archs = bench.space.sample(60, np.random.default_rng(0))
+    union = pipeline("nb201", {"name": "ridge"}, ["one_hot", {"name": "path", "k": 30}])
+    assert union.fit(archs, bench.truth(archs)).predict(archs).shape == (60,)
+    assert union.named_steps["encoding"].transform(archs).shape == (60, 60)
+    assert type(pipeline("nb201").named_steps["predictor"]).__name__ == "Auto"
+    assert type(pipeline("fcnet").named_steps["encoding"]).__name__ == "Hyperparameters"
+    assert type(pipeline("nb201", "gcn")).__name__ == "GCN"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("fcnet", "gcn"), "gcn reads graphs and the architectures of fcnet have none"),
+        (("nb201", "gcn", "one_hot"), "takes architectures as they are"),
+        (("nb201", {"name": "xgboost", "max_dept": 3}), "did you mean 'max_depth'"),
+        (("nb201", "ridge", {"name": "path", "foo": 1}), "unknown parameter 'foo' = 1 of Path"),
+        (("nb201", "ridge", []), "a list of at least one encoding"),
+        (("nb201", {"max_depth": 3}), "a mapping with the key 'name'"),
+        (("nb2O1", "ridge"), "did you mean 'nb201'"),
+        (("nb201", "rigde"), "did you mean 'ridge'"),
+    ],
+)
+def test_pipelines_say_what_is_wrong(arguments: Any, words: str) -> None:
+    with pytest.raises(WorkbenchError) as caught:
+        pipeline(*arguments)
+    assert words in str(caught.value)
+    assert "<space" not in str(caught.value)

@@ -12,7 +12,7 @@ from workbench.data._base import Benchmark
 from workbench.errors import ParameterError, StudyError, WorkbenchError
 from workbench.harness.kinds import kind_of
 from workbench.harness.opening import open_benchmark
-from workbench.harness.sections import Study
+from workbench.harness.sections import Entry, Study
 
 Progress = Callable[[int, int, int], None]
 """Called with how many are finished, are there in all, and failed."""
@@ -73,8 +73,21 @@ def _entry_faults(study: Study, i: int, benchmarks: Sequence[Benchmark]) -> Iter
         try:
             kind_of(study).try_out(study.entries[i], space)
         except (WorkbenchError, ValueError, TypeError) as error:
-            named = re.search(r"'(\w+)' parameter", str(error))
-            place = f"{study.COMPARED}[{i}]{'.' + named[1] if named else ''}"
+            first, *more = str(error).split("\n")
             on = "" if isinstance(error, ParameterError) else f" (on space {space.name})"
-            yield f"{place}: {error}{on}"
+            place = f"{study.COMPARED}[{i}]{_key(first, study.entries[i])}"
+            yield "\n".join([f"{place}: {first}{on}", *more])
             return
+
+
+def _key(message: str, entry: Entry) -> str:
+    """Return the key of an entry that a message is about, with a dot before it; or nothing."""
+    keys = {**entry.parameters, **entry.model_dump()}
+    if found := re.search(r"unknown (encoding|predictor) '", message):
+        return f".{found[1]}" if found[1] in keys else ".name"
+    found = re.search(r"'(\w+)' parameter|unknown parameter '(\w+)'", message)
+    name = found and (found[1] or found[2])
+    if name in keys:
+        return f".{name}"
+    inside = (k for k, value in keys.items() if isinstance(value, dict) and name in value)
+    return next((f".{key}.{name}" for key in inside), "")

@@ -7,6 +7,7 @@ others, and see how well the order of the answers is that of the truth.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -91,7 +92,9 @@ class PredictorStudy(Study):
         for i, entry in enumerate(self.predictors):
             for pattern in entry.benchmarks or []:
                 if not any(fnmatchcase(b.label, pattern) for b in self.benchmarks):
-                    raise ValueError(f"predictors[{i}].benchmarks: {pattern!r} matches none")
+                    there = ", ".join(b.label for b in self.benchmarks)
+                    place = f"predictors[{i}].benchmarks"
+                    raise ValueError(f"{place}: {pattern!r} matches none of {there}")
         return self
 
     def replicates_on(self, benchmark: int) -> int:
@@ -143,12 +146,13 @@ class PredictorStudy(Study):
         for i, entry in enumerate(self.predictors):
             place = f"{source}: predictors[{i}]"
             try:
-                known = registry.load("predictors", entry.name)._get_param_names()
+                cls = registry.load("predictors", entry.name)
+                known = [n for n in inspect.signature(cls).parameters if n != "space"]
             except WorkbenchError as error:
                 yield f"{place}.name: {error}"
                 continue
             for key in entry.parameters:
-                if key not in known or key == "space":
+                if key not in known:
                     hint = did_you_mean(key, known) or "; it takes no parameters"
                     yield f"{place}.{key}: unknown parameter of {entry.name}{hint}"
 

@@ -24,6 +24,8 @@ _SAMPLE = 50_000
 _ELITES = 10
 _ELITES_OF = 1000
 _EDITS = 3
+_FEWEST = 20
+"""A test set of fewer architectures would say nothing."""
 
 
 class Labelled(NamedTuple):
@@ -58,7 +60,7 @@ class Split(NamedTuple):
         sets = {}
         for name, found in self.candidates.items():
             rows = np.flatnonzero(~np.isin(found.classes, learned))[: self.test]
-            if len(rows) < min(self.test, 20):
+            if len(rows) < min(self.test, _FEWEST):
                 raise BenchmarkError(
                     f"{len(rows)} architectures are left for the {name} test set after {size} for"
                     " training; choose smaller sizes"
@@ -81,10 +83,10 @@ def split(study: PredictorStudy, bench: Benchmark, label: str, replicate: int) -
     rng = seeds.generator(study.seed, label, replicate, "split")
     pool = _pool(bench, rng)
     order = rng.permutation(len(pool.archs))
-    if len(order) < study.largest + 20:
+    if len(order) < study.largest + _FEWEST:
         raise BenchmarkError(
             f"{label} holds {len(order)} architectures; a training size of {study.largest} and a"
-            " test set need more"
+            f" test set need more: choose sizes up to {max(len(order) - _FEWEST, 0)}"
         )
     train = pool.take(order[: study.largest])
     rest = pool.take(order[study.largest :])

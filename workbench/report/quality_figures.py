@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +23,7 @@ HONEST = (0.80, 0.97)
 
 _COLUMNS = 3
 _SHOWN = 7
+_COLOURS = 8
 _GREY = "#888888"
 _FRONT = "#D55E00"
 _GRID = 160
@@ -36,7 +36,7 @@ def by_size(quality: Quality, order: Sequence[str]) -> Figure | None:
         return None
     rows = -(-len(shown) // _COLUMNS)
     fig = figure(9.6, 2.7 * rows + 0.7)
-    style = looks(order[:_SHOWN])
+    style = {name: look for name, look in looks(order).items() if name in order[:_SHOWN]}
     axes = [fig.add_subplot(rows, _COLUMNS, i + 1) for i in range(len(shown))]
     for ax, bench in zip(axes, shown, strict=True):
         _panel(ax, quality, bench, style)
@@ -61,28 +61,42 @@ def against_cost(quality: Quality, bench: str) -> Figure | None:
         ax.grid(color=_GREY, alpha=0.2)
     panels[0].set_ylabel(f"Kendall's tau at n = {size}")
     _name_points(panels[1], seconds, tau, front)
+    _name_front(panels[0], quality.means("fit_seconds", size)[bench][tau.index], tau)
     return fig
 
 
-def map_of_time(quality: Quality, bench: str) -> Figure | None:
+def map_of_time(quality: Quality, bench: str, order: Sequence[str]) -> Figure | None:
     """Return which predictor is best for which time to set up and to ask; None: nothing to show.
 
-    Setting up is training ``n`` architectures, where the benchmark knows its training time, and
-    the fit.
+    Setting up is the fit; in a second panel, where the benchmark knows its training time, also the
+    training of the ``n`` architectures.
     """
     training = quality.meta["benchmarks"][bench]["mean_cost"]
     tau, fit, ask = (quality.of(m, bench) for m in ("tau", "fit_seconds", "query_seconds"))
     points = [
         _Point(
             label,
-            size * (training or 0) + float(np.nanmean(fit[label][size])),
+            size,
+            float(np.nanmean(fit[label][size])),
             float(np.nanmean(ask[label][size])),
             float(np.nanmean(values)),
         )
         for label, by_size in tau.items()
         for size, values in by_size.items()
     ]
-    return _map(points, training is not None) if len(points) > 1 else None
+    if len(points) < 2:
+        return None
+    fig = figure(9.6, 4.6)
+    panels = [fig.add_subplot(1, 2 if training else 1, 1)]
+    _map(panels[0], points, 0.0, order)
+    panels[0].set_xlabel("CPU seconds of the fit")
+    if training:
+        panels.append(fig.add_subplot(1, 2, 2, sharey=panels[0]))
+        _map(panels[1], points, training, order)
+        panels[1].set_xlabel("hours of training the training set, and of the fit")
+    panels[0].set_ylabel("CPU seconds of a prediction")
+    add_legend(fig, *panels)
+    return fig
 
 
 def tau_map(quality: Quality, order: Sequence[str]) -> Figure | None:
@@ -180,13 +194,24 @@ def _panel(ax: Axes, quality: Quality, bench: str, style: Mapping[str, Look]) ->
 
 def _trade_off(ax: Axes, seconds: pd.Series, tau: pd.Series) -> list[str]:
     """Draw one point a predictor; join, and return, those that nothing beats in both."""
-    by_time = seconds.sort_values(kind="stable").index
-    best = tau[by_time].cummax()
-    front = [name for name in by_time if tau[name] >= best[name]]
+    front = _front(seconds, tau)
     ax.step(seconds[front], tau[front], where="post", color=_FRONT, lw=1.2, zorder=1)
     ax.plot(seconds, tau, "o", color=_GREY, ms=4, zorder=2)
     ax.plot(seconds[front], tau[front], "o", color=_FRONT, ms=6, zorder=3)
     return front
+
+
+def _name_front(ax: Axes, seconds: pd.Series, tau: pd.Series) -> None:
+    for name in _front(seconds, tau):
+        ax.annotate(name, (seconds[name], tau[name]), xytext=(5, -9), textcoords="offset points",
+                    fontsize=7, color=_FRONT)  # fmt: skip
+
+
+def _front(seconds: pd.Series, tau: pd.Series) -> list[str]:
+    """Return the names that nothing as quick beats, quickest first."""
+    by_time = seconds.sort_values(kind="stable").index
+    best = tau[by_time].cummax()
+    return [str(name) for name in by_time if tau[name] >= best[name]]
 
 
 def _name_points(ax: Axes, seconds: pd.Series, tau: pd.Series, front: Sequence[str]) -> None:
@@ -204,38 +229,35 @@ def _name_points(ax: Axes, seconds: pd.Series, tau: pd.Series, front: Sequence[s
 
 class _Point(NamedTuple):
     label: str
-    setup: float
+    size: int
+    fit: float
     ask: float
     tau: float
 
 
-def _map(points: list[_Point], trained: bool) -> Figure:
+def _map(ax: Axes, points: list[_Point], training: float, order: Sequence[str]) -> None:
+    """Colour what is best within each time; ``training`` is seconds of one architecture."""
     from matplotlib.colors import ListedColormap, to_rgb
-    from matplotlib.patches import Patch
 
-    setup, ask, tau = (np.array([p[i] for p in points]) for i in (1, 2, 3))
+    setup = np.array([p.size * training / 3600 + p.fit / (3600 if training else 1) for p in points])
+    ask, tau = np.array([p.ask for p in points]), np.array([p.tau for p in points])
     across = np.geomspace(setup.min(), setup.max() * 1.5, _GRID)
     up = np.geomspace(ask.min(), ask.max() * 2, _GRID)
     usable = (setup <= across[:, None, None]) & (ask <= up[:, None])
     chosen = np.where(usable.any(-1), np.where(usable, tau, -np.inf).argmax(-1), -1)
-    labels = [p.label for p in points]
-    areas = Counter(labels[i] for i in chosen.ravel().tolist() if i >= 0)
-    names = [name for name, _ in areas.most_common()]
-    style = looks(names)
-    codes = np.array([*(names.index(k) if k in areas else -1 for k in labels), -1])
+    shown = {points[i].label for i in np.unique(chosen).tolist() if i >= 0}
+    names = [name for name in order if name in shown]
+    style = looks(order)
+    places = [order.index(name) // _COLOURS for name in names]
+    colours = [_lighter(to_rgb(style[n].colour), i) for n, i in zip(names, places, strict=True)]
+    codes = np.array([*(names.index(p.label) if p.label in shown else -1 for p in points), -1])
     drawn = np.ma.masked_less(codes[chosen].T, 0)
-    fig = figure(9.6, 4.2)
-    ax = fig.add_subplot()
-    colours = [_lighter(to_rgb(style[n].colour), i // 8) for i, n in enumerate(names)]
     ax.pcolormesh(across, up, drawn, cmap=ListedColormap(colours), vmin=-0.5,
                   vmax=len(names) - 0.5, rasterized=True)  # fmt: skip
-    what = "training the training set, and the fit" if trained else "the fit"
-    ax.set(xscale="log", yscale="log", xlabel=f"seconds to set up: {what}")
-    ax.set_ylabel("CPU seconds of a prediction")
+    for name, colour in zip(names, colours, strict=True):
+        ax.plot([], [], "s", color=colour, ms=8, label=name)
+    ax.set(xscale="log", yscale="log")
     plain_log_ticks(ax.xaxis, ax.yaxis)
-    handles = [Patch(color=c, label=n) for c, n in zip(colours, names, strict=True)]
-    fig.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8.5)
-    return fig
 
 
 def _lighter(colour: tuple[float, float, float], times: int) -> tuple[float, float, float]:

@@ -73,21 +73,21 @@ def drawings(quality: Quality) -> list[Drawing]:
             "Every predictor on every benchmark",
             figures.tau_map(quality, order),
             f"Kendall's tau at n = {n}, by mean rank; the darker, the better on its benchmark."
-            " White: not compared there.",
+            " Blank: not compared there.",
         ),
         (
             "time",
             f"Quality against time, {first}",
             figures.against_cost(quality, first),
             f"At n = {n}, on one thread, encoding included. What is joined is beaten by nothing"
-            " that is as quick.",
+            " that is as quick, and named in colour in its own panel.",
         ),
         (
             "map",
             f"Which predictor for which time, {first}",
-            figures.map_of_time(quality, first),
+            figures.map_of_time(quality, first, order),
             "The predictor of highest tau among those, at any training size, that are ready and"
-            " answer within the time at the axes. Right of a border more training pays.",
+            " answer within the times at the axes; right, with the training of its training set.",
         ),
         (
             "mutation",

@@ -52,6 +52,8 @@ def _winner(quality: Quality, ranks: pd.Series) -> str:
     found = quality.of("tau", first)[best]
     taus = ", ".join(f"{np.nanmean(tau):.3f} from {n:,}" for n, tau in found.items())
     over = f"over {len(benches)} benchmarks" if len(benches) > 1 else f"on {benches[0]}"
+    if left := len(quality.benchmarks) - len(benches):
+        over += f" ({left} more, on which not all were compared, are left out)"
     place = f"mean rank {ranks.iloc[0]:.1f} of {len(ranks)}" if len(benches) > 1 else "first"
     return (
         f"{best} orders unseen architectures best from {size} trained ones: {place} {over} by"
@@ -61,7 +63,8 @@ def _winner(quality: Quality, ranks: pd.Series) -> str:
 
 def _by_benchmark(quality: Quality) -> list[str]:
     """Say what cannot be told from the best on each benchmark of enough replicates."""
-    size, said = quality.reference, []
+    size = quality.reference
+    said: list[str] = []
     for bench in quality.benchmarks:
         scores = quality.paired(bench, size)
         if len(scores) < 2 or len(next(iter(scores.values()))) < _FEW:
@@ -70,10 +73,13 @@ def _by_benchmark(quality: Quality) -> list[str]:
         even = [d.other for d in found if not d.real]
         pairs = found[0].pairs
         same = f"it cannot be told from {_list(even)}" if even else "all others are really below it"
+        test = (
+            f" (Wilcoxon signed-rank test over {pairs} replicates, which share their splits,"
+            f" Holm-corrected, {100 * LEVEL:.0f} % level)"
+        )
         said.append(
             f"On {bench} at n = {size}, {found[0].best} is highest"
-            f" ({scores[found[0].best].mean():.3f}); {same} (Wilcoxon signed-rank test over"
-            f" {pairs} replicates, which share their splits, Holm-corrected, {LEVEL:.0%} level)."
+            f" ({scores[found[0].best].mean():.3f}); {same}{'' if said else test}."
         )
     return said
 
@@ -83,6 +89,8 @@ def _across(quality: Quality, best: str) -> str:
     size = quality.reference
     means = quality.means("tau", size)[quality.complete(size)]
     pairs = means.shape[1]
+    if len(quality.benchmarks) == 1:
+        return ""
     if pairs < _FEW:
         return (
             f"{pairs} {'benchmark is' if pairs == 1 else 'benchmarks are'} shared by all: too few"
@@ -122,7 +130,7 @@ def _intervals(quality: Quality) -> str:
     off = [f"{k} {v:.2f}" for k, v in mean.items() if not low <= v <= high]
     if not off:
         return (
-            f"Of all {len(mean)} predictors with deviations, the 90 % intervals cover between"
+            f"The 90 % intervals of all predictors with deviations ({len(mean)}) cover between"
             f" {low:.2f} and {high:.2f} on {bench} from n = {_CALIBRATED_FROM} on."
         )
     return (

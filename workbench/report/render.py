@@ -25,6 +25,7 @@ def write_page(folder: Path, template: str, content: Mapping[str, Any]) -> Path:
         loader=FunctionLoader(_template),
     )
     environment.filters["number"] = number
+    environment.filters["fixed"] = fixed
     path = folder / "report.html"
     write_text(path, environment.get_template(template).render(**content) + "\n")
     return path
@@ -66,6 +67,11 @@ def number(value: float | None, digits: int = 4) -> str:
         return f"{value:.{digits - 1}e}"
     places = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else 0
     return f"{value:,.{min(places, 6)}f}"
+
+
+def fixed(value: float | None) -> str:
+    """Return a number with three decimals, a dash for what is not known."""
+    return number(value) if value is None or not math.isfinite(value) else f"{value:.3f}"
 
 
 def _template(name: str) -> str:
