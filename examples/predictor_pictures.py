@@ -1,6 +1,6 @@
 """Save figures and table of a predictor study: `python examples/predictor_pictures.py mine out`.
 
-The pictures and the table of docs/predictor-study.md were made this way.
+One PNG a figure, and `tables.md`.
 """
 
 from __future__ import annotations
