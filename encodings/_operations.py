@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from workbench.encodings._wirings import CUT, IDENTITY
 
 Rows = NDArray[np.float32]
-_ALL_SETS_UP_TO = 5
+ALL_SETS_UP_TO = 5
 
 
 class Operations(NamedTuple):
@@ -50,7 +50,7 @@ def operations_of(names: tuple[str, ...]) -> Operations:
     pools = {name for name in passing if "pool" in name}
     weighted = {name for name in passing if name not in IDENTITY | pools}
     kernel = {name: _width(name) for name in weighted}
-    sets, main = _sets(passing, _ALL_SETS_UP_TO), _sets(passing, 0)
+    sets, main = _sets(passing, ALL_SETS_UP_TO), _sets(passing, 0)
     kinds = _kinds(weighted, pools, passing)
     singles = {name: {name} for name in passing if name not in pools}
     groups = {**singles, "weighted": weighted, "pooling": pools, "length": set(passing)}
@@ -85,7 +85,7 @@ def _sets(passing: tuple[str, ...], all_up_to: int) -> list[tuple[str, ...]]:
 
 def _kinds(weighted: set[str], pools: set[str], passing: tuple[str, ...]) -> dict[str, set[str]]:
     """Return what is told apart in pairs: few operations one by one, else two kinds of them."""
-    if len(passing) > _ALL_SETS_UP_TO:
+    if len(passing) > ALL_SETS_UP_TO:
         return {"weighted": weighted, "pooling": pools} if pools else {"weighted": weighted}
     return {name: {name} for name in passing if name in weighted | pools}
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.encodings._base import Encoding
-from workbench.encodings._operations import Operations, operations_of
+from workbench.encodings._operations import ALL_SETS_UP_TO, Operations, operations_of
 from workbench.encodings._wirings import Wiring, longest_path, operation_names, wirings
 from workbench.spaces import Space
 from workbench.types import Archs, Floats, Mask
@@ -51,6 +51,8 @@ class GraphFeatures(Encoding):
       weights that come before, or after, each node on a live path, summed over the nodes.
     - ``next``: live nodes of one operation that feed a node of another, identities aside; with more
       than five operations, only nodes with weights and pooling are told apart.
+    - ``depth`` and ``height``, with more than five operations: nodes of each operation by their
+      place on the longest live path from the input, or to the output.
     - ``rank``: the four largest kernel widths along paths; ``unpooled``: largest and total kernel
       width over paths without pooling, where the space has pooling.
 
@@ -94,6 +96,8 @@ class GraphFeatures(Encoding):
         yield from _of_main_sets(cells, operations, far)
         yield from _of_weights(cells, operations, far)
         yield from _of_places(cells, operations)
+        if len(operations.passing) > ALL_SETS_UP_TO:
+            yield from _of_depths(cells, operations, far)
         pairs = [f"next[{a}>{b}]" for a, b in product(operations.kind_names, repeat=2)]
         yield pairs, cells.pairs(operations.kinds)
         yield [f"rank[{i}]" for i in range(_SORTED)], cells.largest(operations.kernel)
@@ -124,6 +128,17 @@ class _Cells:
     def within(self, sets: Rows) -> Mask:
         """Return which live paths use operations of each set only, ``(k, p, n)``."""
         return np.equal(self.along(1 - sets), 0) & self.live
+
+    def depths(self, back: bool) -> Rows:
+        """Return the place of each node on the longest live path to it, from 1, ``(v, n)``.
+
+        Backwards, on the longest one from it. 0 where a node lies on no live path.
+        """
+        found = np.zeros(self.nodes.shape, dtype=np.float32)
+        for order, live in zip(self.orders, self.live, strict=True):
+            for place, node in enumerate(order[::-1] if back else order, start=1):
+                found[node] = np.maximum(found[node], place * live)
+        return found
 
     def ahead(self, weights: Rows, back: bool) -> Rows:
         """Return the least sums over what precedes each node on a live path, ``(k, v, n)``.
@@ -188,6 +203,14 @@ def _of_weights(cells: _Cells, of: Operations, far: int) -> Iterator[tuple[list[
     for value in range(_HISTOGRAM):
         exact = ((along == value) & cells.live).sum(1, dtype=np.float32)
         yield _each(f"exactly{value}", of.weight_names), exact
+
+
+def _of_depths(cells: _Cells, of: Operations, far: int) -> Iterator[tuple[list[str], Rows]]:
+    inside = of.singles[:, cells.alive]
+    for what, places in (("depth", cells.depths(False)), ("height", cells.depths(True))):
+        for place in range(1, far):
+            names = [f"{what}{place}[{name}]" for name in of.passing]
+            yield names, (inside * (places == place)).sum(1)
 
 
 def _of_places(cells: _Cells, of: Operations) -> Iterator[tuple[list[str], Rows]]:

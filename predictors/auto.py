@@ -121,7 +121,7 @@ def _process(X: Floats, y: Floats, seed: int) -> GaussianProcess:
 def _boosted(X: Floats, y: Floats, seed: int, quick: bool = False) -> list[XGBoost]:
     trees, rate = (100, 0.12) if quick else (300, 0.05)
     transforms: list[Transform | None] = ["quantile", None]
-    models = [XGBoost(trees, 4, rate, target_transform=t, random_state=seed) for t in transforms]
+    models = [XGBoost(trees, None, rate, target_transform=t, random_state=seed) for t in transforms]
     return [model.fit(X, y) for model in models]
 
 

@@ -18,6 +18,9 @@ from workbench.predictors._targets import Transform
 from workbench.predictors._tuning import SearchSpace
 from workbench.types import Floats
 
+_SHALLOW, _DEEP, _MANY_ROWS = 4, 6, 200
+_OF_BITS, _OF_COUNTS = 0.8, 0.3
+
 
 class XGBoost(Predictor):
     """Boosted trees on one thread, for tens to thousands of rows.
@@ -26,12 +29,15 @@ class XGBoost(Predictor):
     ----------
     n_estimators : int, default 300
         Number of trees.
-    max_depth : int, default 4
-        Of a tree.
+    max_depth : int or None, default None
+        Of a tree. None: 4 for fewer than 200 rows, 6 from there.
     learning_rate : float in (0, 1], default .05
         Shrinkage of each tree.
-    subsample, colsample_bytree : float in (0, 1], default .9 and .3
-        Part of the rows and of the features that each tree sees.
+    subsample : float in (0, 1], default .9
+        Part of the rows that each tree sees.
+    colsample_bytree : float in (0, 1] or None, default None
+        Part of the features that each tree sees. None: .8 where all are bits, which say little
+        each, and .3 of others, such as counts that overlap.
     target_transform : {None, "rank", "quantile"}, default None
         What the targets are fitted as.
     random_state : int, RandomState or None
@@ -50,10 +56,10 @@ class XGBoost(Predictor):
     def __init__(
         self,
         n_estimators: int = 300,
-        max_depth: int = 4,
+        max_depth: int | None = None,
         learning_rate: float = 0.05,
         subsample: float = 0.9,
-        colsample_bytree: float = 0.3,
+        colsample_bytree: float | None = None,
         target_transform: Transform | None = None,
         random_state: int | RandomState | None = None,
     ) -> None:
@@ -66,13 +72,21 @@ class XGBoost(Predictor):
         self.random_state = random_state
 
     def _fit(self, X: Floats, y: Floats) -> None:
-        check_integers(self, 1, "n_estimators", "max_depth")
-        check_numbers(self, 0, 1, "learning_rate", "subsample", "colsample_bytree", open_high=False)
+        check_integers(self, 1, "n_estimators")
+        check_integers(self, 1, "max_depth", optional=True)
+        check_numbers(self, 0, 1, "learning_rate", "subsample", open_high=False)
+        if self.colsample_bytree is not None:
+            check_numbers(self, 0, 1, "colsample_bytree", open_high=False)
+        depth, part = self.max_depth, self.colsample_bytree
+        if depth is None:
+            depth = _SHALLOW if len(X) < _MANY_ROWS else _DEEP
+        if part is None:
+            part = _OF_BITS if ((X == 0) | (X == 1)).all() else _OF_COUNTS
         parameters = {
-            "max_depth": self.max_depth,
+            "max_depth": depth,
             "eta": self.learning_rate,
             "subsample": self.subsample,
-            "colsample_bytree": self.colsample_bytree,
+            "colsample_bytree": part,
             "base_score": 0.0,
             "tree_method": "hist",
             "nthread": 1,

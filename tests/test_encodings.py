@@ -21,7 +21,7 @@ from workbench.errors import NoGraph, ParameterError
 from workbench.predictors.extra_trees import ExtraTrees
 from workbench.spaces import Space, space
 from workbench.testing._plugins import Layered
-from workbench.types import Arch, Archs, Floats, Graphs
+from workbench.types import Arch, Archs, Floats, Graphs, Mask
 
 NB201, NBGRAPH = space("nb201"), space("nbgraph")
 NONE, SKIP, C1, C3, POOL = range(5)
@@ -399,3 +399,28 @@ def test_paths_of_many_wirings_are_quick() -> None:
     found = sum(len(rows) for rows, _ in codes_of(graphs, alphabet, 5))
     assert time.process_time() - start < 2
     assert found > 100_000
+
+
+def test_depths_and_heights_against_a_walk() -> None:
+    """Each node of 200 graph networks by the longest walk from the input, and to the output."""
+    encoding = GraphFeatures(NBGRAPH, canonical=False)
+    rows = NBGRAPH.sample(200, np.random.default_rng(2))
+    names = encoding.get_feature_names_out().tolist()
+    found = encoding.transform(rows)
+    graphs = NBGRAPH.graphs(rows)
+    for row in range(len(rows)):
+        edges, ops = graphs.adjacency[row], [graphs.names[o] for o in graphs.operations[row]]
+        wanted: dict[str, int] = {}
+        for node in range(1, len(ops) - 1):
+            before, after = _longest_walk(edges.T, node), _longest_walk(edges, node)
+            for what, place in (("depth", before), ("height", after)):
+                name = f"{what}{place}[{ops[node]}]"
+                wanted[name] = wanted.get(name, 0) + 1
+        for column, name in enumerate(names):
+            if name.startswith(("depth", "height")):
+                assert found[row, column] == wanted.get(name, 0), name
+
+
+def _longest_walk(edges: Mask, node: int) -> int:
+    """Return the number of edges of the longest walk from a node to where no edge leads on."""
+    return max((1 + _longest_walk(edges, n) for n in edges[node].nonzero()[0].tolist()), default=0)
