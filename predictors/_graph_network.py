@@ -81,10 +81,12 @@ class GraphNetwork(OnArchitectures):
         batch, place = graph_batch(self._where(), X, self.canonical)
         with torch.device("meta"):
             network = self._network()
-        weights = {k: torch.from_numpy(v) for k, v in self.weights_.items()}
+        # In single precision a row's prediction would depend on the rows beside it.
+        weights = {k: torch.from_numpy(v).double() for k, v in self.weights_.items()}
         network.load_state_dict(weights, assign=True)
         with one_thread(), torch.no_grad():
-            parts = [torch.split(t, _AT_ONCE) for t in self._inputs(batch)]
+            inputs = (t.double() if t.is_floating_point() else t for t in self._inputs(batch))
+            parts = [torch.split(t, _AT_ONCE) for t in inputs]
             outputs = torch.cat([network(*part) for part in zip(*parts, strict=True)])
         slope, shift = self.line_
         return np.asarray(shift + slope * outputs.double().numpy())[place]

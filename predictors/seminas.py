@@ -204,7 +204,8 @@ class SemiNAS(OnArchitectures):
     def _loaded(self) -> EncoderDecoder:
         with torch.device("meta"):
             network = self._network()
-        weights = {k: torch.from_numpy(v) for k, v in self.weights_.items()}
+        # In single precision a row's prediction would depend on the rows beside it.
+        weights = {k: torch.from_numpy(v).double() for k, v in self.weights_.items()}
         network.load_state_dict(weights, assign=True)
         return network
 

@@ -35,6 +35,7 @@ def predictor_checks() -> list[Check]:
         transformed_targets_come_back,
         ten_targets_will_do,
         repeated_rows_are_fine,
+        rows_are_predicted_alone,
         constant_targets_are_fine,
         missing_targets_are_left_out,
         too_few_targets_are_refused,
@@ -118,6 +119,14 @@ def repeated_rows_are_fine(plugin: Plugin) -> None:
     rows, targets = np.concatenate([X, X]), np.concatenate([y + 0.05, y - 0.05])
     found = _made(plugin).fit(rows, targets).predict(more)
     assert ((found - truth) ** 2).mean() < 2 / 3 * truth.var()
+
+
+def rows_are_predicted_alone(plugin: Plugin) -> None:
+    """A row is predicted the same alone and among others, but for rounding."""
+    X, y, more, _ = _easy(plugin)
+    model = _made(plugin).fit(X, y)
+    alone = np.concatenate([model.predict(more[i : i + 1]) for i in range(10)])
+    assert np.allclose(alone, model.predict(more)[:10], rtol=1e-9, atol=1e-9 * y.std())
 
 
 def constant_targets_are_fine(plugin: Plugin) -> None:
