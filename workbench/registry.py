@@ -26,7 +26,7 @@ from typing import Any, Literal, NamedTuple
 
 from workbench.errors import DataMissing, MissingExtra, PluginError, UnknownName
 
-Family = Literal["spaces", "encodings", "predictors", "strategies", "benchmarks"]
+Family = Literal["spaces", "encodings", "predictors", "strategies", "benchmarks", "networks"]
 
 PACKAGES: dict[Family, str] = {
     "spaces": "workbench.spaces",
@@ -34,6 +34,7 @@ PACKAGES: dict[Family, str] = {
     "predictors": "workbench.predictors",
     "strategies": "workbench.strategies",
     "benchmarks": "workbench.data",
+    "networks": "workbench.networks",
 }
 
 
@@ -43,6 +44,7 @@ _ONE: dict[Family, str] = {
     "predictors": "predictor",
     "strategies": "strategy",
     "benchmarks": "benchmark family",
+    "networks": "network",
 }
 
 
