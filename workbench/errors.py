@@ -11,6 +11,7 @@
     |-- NoGraph                      this space has no graphs
     |-- BenchmarkError               an epoch, replicate or metric that a benchmark does not hold
     |-- TableError                   a user's table, all its faults at once
+    |-- TrainingFailed               a network that cannot be trained here (memory)
     |-- PluginError                  a plug-in file that cannot be used
     |-- StoreError                   a study folder: locked, changed, damaged
     |-- DataMissing                  exit code 3: a package or file is not there
@@ -76,6 +77,10 @@ class BenchmarkError(WorkbenchError, ValueError):
 
 class TableError(WorkbenchError):
     """Everything that is wrong with a user's table, with row numbers."""
+
+
+class TrainingFailed(WorkbenchError):
+    """A network that cannot be trained here; divergence is a result and not an error."""
 
 
 class PluginError(WorkbenchError):

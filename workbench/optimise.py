@@ -67,7 +67,7 @@ def minimise(
     ``loss`` is called once a step and draws its own rows. Loshchilov and Hutter, "Decoupled Weight
     Decay Regularization", 2017, arXiv:1711.05101.
     """
-    flat = _side_by_side(parameters)
+    flat = side_by_side(parameters)
     optimiser = torch.optim.AdamW([flat], lr=learning_rate, weight_decay=weight_decay)
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = learning_rate * (1 + cos(pi * step / steps)) / 2
@@ -76,7 +76,7 @@ def minimise(
         optimiser.step()
 
 
-def _side_by_side(parameters: Sequence[Tensor]) -> Tensor:
+def side_by_side(parameters: Sequence[Tensor]) -> Tensor:
     """Return one tensor that parameters and gradients become views of.
 
     A step of many small tensors takes longer than their gradients do.

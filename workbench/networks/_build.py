@@ -75,6 +75,6 @@ def initialise(network: Network, seed: int) -> Network:
             if module.bias is not None:
                 bound = module.weight[0].numel() ** -0.5
                 nn.init.uniform_(module.bias, -bound, bound, generator=random)
-        elif hasattr(module, "reset_running_stats"):
+        elif isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
             module.reset_parameters()
     return network

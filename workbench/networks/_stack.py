@@ -124,7 +124,7 @@ class StackedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``(n, k * outputs)`` of ``(n, k * inputs)``."""
-        inputs = x.unflatten(1, (self.weight.shape[0], -1))
+        inputs = x.view(len(x), self.weight.shape[0], -1)
         outputs = torch.einsum("nki,koi->nko", inputs, self.weight)
         if self.bias is not None:
             outputs = outputs + self.bias

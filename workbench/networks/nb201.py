@@ -87,6 +87,7 @@ class Cell(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the last node, of the shape of the first."""
         nodes = [x]
         for target in (1, 2, 3):
             brought = [
@@ -118,6 +119,7 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return features of half the height and width."""
         residual: Tensor = self.second(self.first(x))
         shortcut: Tensor = self.shortcut(x)
         return shortcut + residual
