@@ -296,7 +296,7 @@ def _report(folder: Path, as_json: bool) -> None:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    from workbench.harness.executor import deaf_children
+    from workbench.processes import deaf_children
     from workbench.report.write import write_all
 
     context = multiprocessing.get_context("spawn")
