@@ -1,0 +1,143 @@
+"""The scores of one network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from math import isfinite
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from workbench import registry
+from workbench.errors import ParameterError, PluginError
+from workbench.optimise import one_thread
+from workbench.predictors.zero_cost._base import Aggregate, Proxy
+from workbench.predictors.zero_cost._passes import Loss, Passes
+
+CLASSICAL = (
+    "params", "flops", "l2_norm", "plain", "snip", "grad_norm", "grasp", "fisher", "synflow",
+    "jacov", "nwot", "zen", "epe_nas",
+)  # fmt: skip
+"""The proxies of NAS-Bench-Suite-Zero (Krishnakumar et al. 2022, arXiv:2210.03230)."""
+
+ALL = (*CLASSICAL, "zico", "swap", "meco", "az_nas")
+
+
+class Score(NamedTuple):
+    """A proxy's number, and the CPU seconds that it would take alone."""
+
+    value: float
+    seconds: float
+
+
+def score(
+    network: nn.Module,
+    x: Any,
+    y: Any,
+    proxies: Iterable[str] = ALL,
+    *,
+    loss: Loss | None = None,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Return the zero-cost scores of a network, by name.
+
+    What several proxies need is computed once. The network is left exactly as it was, and the
+    state of torch's own generator is neither read nor changed; it runs on the CPU.
+
+    Parameters
+    ----------
+    network : Module
+        Of convolutions, linear layers, batch norm and ReLU modules, among others.
+    x : array or Tensor of shape (n, ...)
+        One batch of at least two examples.
+    y : array or Tensor of shape (n,)
+        Their classes, or what ``loss`` takes.
+    proxies : iterable of str, default all 17
+        Names, or paths of files. An aggregate such as ``az_nas``, which ranks a population, gives
+        the scores it is made of.
+    loss : callable, default cross-entropy
+        ``loss(logits, y)``.
+    seed : int
+        Of the noise and the weights that some proxies take instead of those given.
+
+    Raises
+    ------
+    UnknownName
+        No proxy has this name.
+    ParameterError
+        A batch or a network that a proxy cannot use, or a score that is not finite.
+    """
+    found = scores_of(network, x, y, proxies, loss=loss, seed=seed)
+    return {name: one.value for name, one in found.items()}
+
+
+def scores_of(
+    network: nn.Module,
+    x: Any,
+    y: Any,
+    proxies: Iterable[str] = ALL,
+    *,
+    loss: Loss | None = None,
+    seed: int = 0,
+) -> dict[str, Score]:
+    """Return what ``score`` does, each with the CPU seconds that it would take alone."""
+    names = columns_of(proxies)
+    with one_thread(), torch.enable_grad():
+        passes = Passes(network, _tensor(x), _tensor(y), loss, seed)
+        for name in names:
+            _compute(name, passes)
+    ledger = passes.ledger
+    return {
+        name: Score(ledger.values[f"proxy {name}"], ledger.alone(f"proxy {name}")) for name in names
+    }
+
+
+def _compute(name: str, passes: Passes) -> None:
+    key = f"proxy {name}"
+    with passes.ledger.computing(key):
+        value = float(proxy_of(name)().score(passes))
+    if not isfinite(value):
+        raise ParameterError(
+            f"The 'network' parameter of {name} must be one of finite scores. Got {value} instead:"
+            " weights or examples are not finite, or too large."
+        )
+    passes.ledger.values[key] = value
+
+
+def columns_of(proxies: Iterable[str]) -> list[str]:
+    """Return the names of proxies, those of its parts in place of an aggregate, each once."""
+    found: dict[str, None] = {}
+    for name in proxies:
+        parts = parts_of(name)
+        found.update(dict.fromkeys(parts or [name]))
+    return list(found)
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """Return the names of what an aggregate is made of; nothing for a proxy."""
+    cls = proxy_of(name)
+    return tuple(cls.parts) if issubclass(cls, Aggregate) else ()
+
+
+@cache
+def proxy_of(name: str) -> type[Any]:
+    """Return the class of a proxy or an aggregate.
+
+    Raises
+    ------
+    UnknownName
+        None has this name.
+    PluginError
+        A file that holds neither.
+    """
+    cls = registry.load("proxies", name)
+    if not issubclass(cls, (Proxy, Aggregate)):
+        raise PluginError(f"{name}: {cls.__name__} is neither a Proxy nor an Aggregate")
+    return cls
+
+
+def _tensor(values: Any) -> Tensor:
+    found: Tensor = torch.as_tensor(values)
+    return found if found.is_floating_point() else found.long()

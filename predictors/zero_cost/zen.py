@@ -1,0 +1,76 @@
+"""How strongly the features change with the input, were batch norm not there to hide it.
+
+Lin, Wang, Sun, Chen, Sun, Qian, Li and Jin, "Zen-NAS: A Zero-Shot NAS for High-Performance Image
+Recognition", 2021, arXiv:2102.01063.
+"""
+
+from __future__ import annotations
+
+from math import log
+
+import torch
+from torch import Tensor, nn
+
+from workbench.predictors.zero_cost._base import Proxy
+from workbench.predictors.zero_cost._hooks import watched
+from workbench.predictors.zero_cost._layers import NORMS, RELUS, WEIGHTED, layers_of, redraw
+from workbench.predictors.zero_cost._passes import Passes
+
+EXTRA = "torch"
+_STEP = 1e-2
+_LEAST = 1e-8
+
+
+class Zen(Proxy):
+    """``log d + sum over batch norms of log sqrt(mean over channels of variance)``.
+
+    ``d`` is the mean over the batch of ``|f(x) - f(x + .01 e)|_1``, ``f`` the last features of an
+    image (the last hidden layer where there are no images), ``x`` and ``e`` standard normal, and
+    so are all weights. Variances are those of the batch ``x``, plus batch norm's epsilon; the
+    authors' code averages them with a start of 1, and sums absolute values where the paper has the
+    square root of squares. One draw. ``d`` counts as 1e-8 at least.
+    """
+
+    def score(self, passes: Passes) -> float:
+        """Return the score of networks of this structure, whatever the weights."""
+        layers_of(passes.network, WEIGHTED, "zen")
+        random, network = passes.generator("zen"), passes.copy()
+        redraw(network, lambda _: 1.0, random)
+        x, step = (passes.noise(len(passes.x), random) for _ in range(2))
+        variances = _Variances(network)
+        with torch.no_grad():
+            features = _features(network, x)
+            scale = variances.sum_of_logs()
+            change = features - _features(network, x + _STEP * step)
+        distance = float(change.abs().flatten(1).sum(dim=1).double().mean())
+        return log(max(distance, _LEAST)) + scale
+
+
+class _Variances:
+    """Batch norms that remember the variances of the last batch alone."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.norms = [module for module in network.modules() if isinstance(module, NORMS)]
+        for norm in self.norms:
+            norm.track_running_stats, norm.momentum = True, 1.0
+            norm.running_mean = torch.zeros(norm.num_features)
+            norm.running_var = torch.zeros(norm.num_features)
+
+    def sum_of_logs(self) -> float:
+        variances = [(n.running_var, n.eps) for n in self.norms]
+        return sum(log(float(v.double().mean()) + eps) / 2 for v, eps in variances if v is not None)
+
+
+def _features(network: nn.Module, x: Tensor) -> Tensor:
+    """Return what the last layer in front of the classifier puts out."""
+    found: list[Tensor] = []
+
+    def watch(module: nn.Module, taken: Tensor, output: Tensor) -> None:
+        if output.dim() > 2:
+            found[:] = [output]
+        elif isinstance(module, nn.Linear) and (not found or found[0].dim() == 2):
+            found[:] = [taken]
+
+    with watched(network, lambda m: isinstance(m, (*WEIGHTED, *NORMS, *RELUS)), watch):
+        network(x)
+    return found[0]
