@@ -35,13 +35,7 @@ def features_of(passes: Passes) -> Features:
     ParameterError
         There are less than two blocks.
     """
-    values = passes.ledger.values
-    if "az_nas" not in values:
-        with passes.ledger.computing("az_nas"):
-            values["az_nas"] = _compute(passes)
-    passes.ledger.note("az_nas")
-    found: Features = values["az_nas"]
-    return found
+    return passes.ledger.once("pass az_nas", lambda: _compute(passes))
 
 
 def _compute(passes: Passes) -> Features:
@@ -49,7 +43,7 @@ def _compute(passes: Passes) -> Features:
     redraw(network, kaiming, random)
     ends, found = set(ends_of(network)), []
 
-    def watch(module: nn.Module, _: Tensor, output: Tensor) -> None:
+    def watch(_: nn.Module, __: Tensor, output: Tensor) -> None:
         found.append(output)
 
     with watched(network, ends.__contains__, watch):

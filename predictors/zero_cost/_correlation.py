@@ -19,5 +19,5 @@ def correlation(rows: Tensor, constant: float) -> Tensor:
     size = centred.norm(dim=-1, keepdim=True)
     still = size <= 1e-6 * rows.double().norm(dim=-1, keepdim=True)
     unit = centred / size.clamp(min=torch.finfo(torch.float64).tiny)
-    found = (unit @ unit.mT).clamp(-1, 1)
+    found: Tensor = (unit @ unit.mT).clamp(-1, 1)
     return found.masked_fill(still | still.mT, constant)

@@ -21,7 +21,6 @@ def _entropy(features: Tensor) -> Tensor:
     rows = features.movedim(1, -1).flatten(0, -2)
     centred = rows - rows.mean(dim=0)
     values = torch.linalg.eigvalsh((centred.T @ centred).double()).clamp(min=0)
-    if not float(values.sum()) > 0:
-        return values.new_zeros(())
-    shares = values / values.sum()
-    return -(shares * (shares + _K).log()).sum()
+    shares = values / values.sum().clamp(min=torch.finfo(torch.float64).tiny)
+    entropy: Tensor = -(shares * (shares + _K).log()).sum()
+    return entropy

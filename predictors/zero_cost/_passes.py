@@ -7,13 +7,14 @@ thread, and draws from generators of its own.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy
 
-from workbench.errors import ParameterError
+from workbench.predictors.zero_cost._checks import check_batch, check_classes
+from workbench.predictors.zero_cost._gradients import gradient_of, saliency_of
 from workbench.predictors.zero_cost._hooks import watched
 from workbench.predictors.zero_cost._layers import RELUS, WEIGHTED, twin_of, weights_of
 from workbench.predictors.zero_cost._shared import Ledger, shared
@@ -69,7 +70,7 @@ class Passes:
         self.network = network
         self.x = _by_channel(x.detach().to("cpu", torch.float32))
         self.y = y.detach().cpu()
-        self.loss = F.cross_entropy if loss is None else loss
+        self.loss = cross_entropy if loss is None else loss
         self.seed = seed
         self.ledger = Ledger()
 
@@ -120,7 +121,7 @@ class Passes:
 
         def watch(output: Tensor) -> Callable[[Tensor], None]:
             def hook(gradient: Tensor) -> None:
-                saliency.append(_saliency(output.detach(), gradient))
+                saliency.append(saliency_of(output.detach(), gradient))
 
             return hook
 
@@ -144,12 +145,8 @@ class Passes:
         return found.flatten(1).double()
 
     def _loss(self, logits: Tensor, y: Tensor) -> Tensor:
-        if logits.dim() == 2 and not y.is_floating_point() and self.loss is F.cross_entropy:
-            if int(y.max()) >= logits.shape[1] or int(y.min()) < 0:
-                raise ParameterError(
-                    f"The 'y' parameter of Passes must be classes below {logits.shape[1]}, the"
-                    f" network's. Got {int(y.min())} to {int(y.max())} instead."
-                )
+        if self.loss is cross_entropy:
+            check_classes(logits, y)
         return self.loss(logits, y)
 
     def loss_of(self, network: nn.Module, part: slice) -> Tensor:
@@ -157,37 +154,5 @@ class Passes:
         return self._loss(network(self.x[part]), self.y[part])
 
 
-def gradient_of(value: Tensor, by: list[Tensor], create_graph: bool = False) -> list[Tensor]:
-    """Return the gradients of a number; zeros where it does not depend on what is asked for."""
-    if not value.requires_grad:
-        return [torch.zeros_like(tensor) for tensor in by]
-    found: Any = torch.autograd.grad(
-        value, by, retain_graph=True, create_graph=create_graph, allow_unused=True
-    )
-    return [torch.zeros_like(t) if g is None else g for t, g in zip(by, found, strict=True)]
-
-
-def _saliency(output: Tensor, gradient: Tensor) -> Tensor:
-    """Return, per channel, the mean over examples of the squared sum over positions."""
-    if output.dim() == 2:
-        return (output * gradient).square().mean(dim=0)
-    channels_last = output.movedim(1, -1).flatten(1, -2), gradient.movedim(1, -1).flatten(1, -2)
-    return torch.einsum("npc,npc->nc", *channels_last).square().mean(dim=0)
-
-
 def _by_channel(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
-
-
-def check_batch(x: Tensor, y: Tensor) -> None:
-    """Raise ParameterError unless there are two examples or more, and as many labels."""
-    if x.dim() < 2 or len(x) < 2:
-        raise ParameterError(
-            "The 'x' parameter of Passes must be a batch of two examples or more. Got shape"
-            f" {tuple(x.shape)} instead."
-        )
-    if y.dim() == 0 or len(y) != len(x):
-        raise ParameterError(
-            f"The 'y' parameter of Passes must be {len(x)} labels, as many as examples. Got shape"
-            f" {tuple(y.shape)} instead."
-        )

@@ -48,10 +48,13 @@ def vote(scores: Floats, higher_is_better: Sequence[bool] | None = None) -> Floa
     ``rank_sum``.
     """
     oriented = _oriented(scores, higher_is_better)
-    margin = np.zeros((len(oriented), len(oriented)), dtype=np.int16)
-    for column in oriented.T:
-        margin += np.sign(column[:, None] - column[None]).astype(np.int16)
-    return np.asarray((np.sign(margin).sum(axis=1) + len(oriented) - 1) / 2, dtype=np.float64)
+    beaten = [_beaten(row, oriented) for row in oriented]
+    return np.array(beaten, dtype=np.float64)
+
+
+def _beaten(row: Floats, others: Floats) -> float:
+    margin = np.sign(np.sign(row - others).sum(axis=1))
+    return float(margin.sum() + len(others) - 1) / 2
 
 
 def _ranks(scores: Floats, higher_is_better: Sequence[bool] | None) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from math import isfinite
+from math import isfinite, nan
 from typing import Any, NamedTuple
 
 import torch
@@ -69,8 +69,9 @@ def score(
     ParameterError
         A batch or a network that a proxy cannot use, or a score that is not finite.
     """
-    found = scores_of(network, x, y, proxies, loss=loss, seed=seed)
-    return {name: one.value for name, one in found.items()}
+    names = columns_of(proxies)
+    found = scores_of(network, x, y, names, loss=loss, seed=seed)
+    return {name: found[name].value for name in names}
 
 
 def scores_of(
@@ -82,28 +83,30 @@ def scores_of(
     loss: Loss | None = None,
     seed: int = 0,
 ) -> dict[str, Score]:
-    """Return what ``score`` does, each with the CPU seconds that it would take alone."""
-    names = columns_of(proxies)
+    """Return what ``score`` does, each with the CPU seconds that it would take alone.
+
+    An aggregate has seconds, those of all its parts together, and no value: NaN.
+    """
+    names = list(proxies)
+    columns = columns_of(names)
     with one_thread(), torch.enable_grad():
         passes = Passes(network, _tensor(x), _tensor(y), loss, seed)
-        for name in names:
-            _compute(name, passes)
-    ledger = passes.ledger
+        values = {name: _compute(name, passes) for name in columns}
     return {
-        name: Score(ledger.values[f"proxy {name}"], ledger.alone(f"proxy {name}")) for name in names
+        name: Score(values.get(name, nan), passes.ledger.alone(*(parts_of(name) or [name])))
+        for name in dict.fromkeys([*columns, *names])
     }
 
 
-def _compute(name: str, passes: Passes) -> None:
-    key = f"proxy {name}"
-    with passes.ledger.computing(key):
+def _compute(name: str, passes: Passes) -> float:
+    with passes.ledger.computing(name):
         value = float(proxy_of(name)().score(passes))
     if not isfinite(value):
         raise ParameterError(
             f"The 'network' parameter of {name} must be one of finite scores. Got {value} instead:"
             " weights or examples are not finite, or too large."
         )
-    passes.ledger.values[key] = value
+    return value
 
 
 def columns_of(proxies: Iterable[str]) -> list[str]:

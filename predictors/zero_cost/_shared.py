@@ -14,11 +14,21 @@ class Ledger:
     """Who read what, and how many CPU seconds each computation took by itself."""
 
     def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
+        self._values: dict[str, Any] = {}
         self._seconds: dict[str, float] = {}
         self._reads: dict[str, set[str]] = {}
         self._open: list[str] = []
         self._inner: list[float] = []
+
+    def once(self, name: str, compute: Callable[[], Value]) -> Value:
+        """Return a value, computed when first asked for; whoever asks has read it."""
+        if name not in self._values:
+            with self.computing(name):
+                self._values[name] = compute()
+        if self._open:
+            self._reads[self._open[-1]] |= {name} | self._reads[name]
+        found: Value = self._values[name]
+        return found
 
     @contextmanager
     def computing(self, name: str) -> Iterator[None]:
@@ -36,14 +46,10 @@ class Ledger:
             if self._inner:
                 self._inner[-1] += spent
 
-    def note(self, name: str) -> None:
-        """Note that what is being computed reads a value, and all that this one has read."""
-        if self._open:
-            self._reads[self._open[-1]] |= {name} | self._reads[name]
-
-    def alone(self, name: str) -> float:
-        """Return the CPU seconds of a computation and of all that it has read, each once."""
-        return sum(self._seconds[part] for part in {name} | self._reads[name])
+    def alone(self, *names: str) -> float:
+        """Return the CPU seconds of computations and of all that they have read, each once."""
+        parts = set(names).union(*(self._reads[name] for name in names))
+        return sum(self._seconds[part] for part in parts)
 
 
 class shared(Generic[Value]):  # noqa: N801
@@ -64,8 +70,4 @@ class shared(Generic[Value]):  # noqa: N801
         if owner is None:
             return self
         ledger: Ledger = owner.ledger
-        if self.name not in ledger.values:
-            with ledger.computing(self.name):
-                ledger.values[self.name] = self.compute(owner)
-        ledger.note(self.name)
-        return ledger.values[self.name]
+        return ledger.once(f"pass {self.name}", lambda: self.compute(owner))

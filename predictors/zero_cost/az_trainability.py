@@ -6,15 +6,17 @@ arXiv:2403.19232.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import ceil
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.functional import pad
 
 from workbench.predictors.zero_cost._base import Proxy
 from workbench.predictors.zero_cost._blocks import features_of
-from workbench.predictors.zero_cost._passes import Passes, gradient_of
+from workbench.predictors.zero_cost._gradients import gradient_of
+from workbench.predictors.zero_cost._passes import Passes
 
 EXTRA = "torch"
 _K = 1e-6
@@ -32,8 +34,7 @@ class AzTrainability(Proxy):
     def score(self, passes: Passes) -> float:
         """Return the mean over all blocks but the first."""
         blocks, random = features_of(passes)
-        pairs = zip(blocks[:-1], blocks[1:], strict=True)
-        sizes = [_size(before, after, random) for before, after in pairs]
+        sizes = [_size(before, after, random) for before, after in pairwise(blocks)]
         return sum(2 - size - 1 / (size + _K) for size in sizes) / len(sizes)
 
 
@@ -54,7 +55,7 @@ def _beside(image: Tensor, smaller: Tensor) -> Tensor:
     n, c, *_ = image.shape
     h, w = smaller.shape[2:]
     a, b = ceil(image.shape[2] / h), ceil(image.shape[3] / w)
-    padded = F.pad(image, (0, w * b - image.shape[3], 0, h * a - image.shape[2]))
+    padded = pad(image, (0, w * b - image.shape[3], 0, h * a - image.shape[2]))
     return padded.reshape(n, c, h, a, w, b).permute(0, 1, 3, 5, 2, 4).reshape(n, c * a * b, h, w)
 
 

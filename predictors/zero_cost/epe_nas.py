@@ -29,7 +29,7 @@ class EpeNas(Proxy):
     def score(self, passes: Passes) -> float:
         """Return the sum over the classes of the batch."""
         jacobian, labels = passes.jacobian, passes.y
-        classes = [jacobian[labels == label] for label in labels.unique()]
+        classes = [jacobian[labels == label] for label in torch.unique(labels)]
         many = passes.forward.logits.shape[1] > _MANY_CLASSES
         inner = torch.stack([_inner(rows, many) for rows in classes])
         if not many:

@@ -28,7 +28,7 @@ class Flops(Proxy):
 
         def watch(module: nn.Module, _: Tensor, output: Tensor) -> None:
             nonlocal count
-            count += output.numel() * module.weight[0].numel()  # type: ignore[operator,index]
+            count += output.numel() * module.weight[0].numel()  # type: ignore[index]
 
         twin = passes.twin.eval()
         try:

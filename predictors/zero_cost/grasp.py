@@ -8,7 +8,8 @@ Lightweight NAS", 2021, arXiv:2101.08134.
 from __future__ import annotations
 
 from workbench.predictors.zero_cost._base import Proxy
-from workbench.predictors.zero_cost._passes import Passes, gradient_of
+from workbench.predictors.zero_cost._gradients import gradient_of
+from workbench.predictors.zero_cost._passes import Passes
 
 EXTRA = "torch"
 

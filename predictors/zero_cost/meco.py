@@ -35,7 +35,7 @@ class Meco(Proxy):
         layers_of(passes.network, WEIGHTED, "meco")
         found: dict[tuple[int, int], list[Tensor]] = {}
 
-        def watch(module: nn.Module, _: Tensor, output: Tensor) -> None:
+        def watch(_: nn.Module, __: Tensor, output: Tensor) -> None:
             rows = output.movedim(1, 0).flatten(1) if output.dim() > 1 else output[None]
             found.setdefault((rows.shape[0], rows.shape[1]), []).append(rows)
 

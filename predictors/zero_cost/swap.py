@@ -30,12 +30,12 @@ class Swap(Proxy):
         if not relus:
             raise nothing_found("swap", RELUS)
         groups = [_numbered((outputs.detach() > 0).flatten(1)) for outputs in relus]
-        return float(len(_rows(torch.cat(groups, dim=1))))
+        return float(_distinct(torch.cat(groups, dim=1)))
 
 
 def _numbered(codes: Tensor) -> Tensor:
     """Return codes ``(n, units)`` as whole numbers ``(words, units)`` of 62 examples each."""
-    return torch.stack([_word(part) for part in codes.split(_BITS)])
+    return torch.stack([_word(codes[i : i + _BITS]) for i in range(0, len(codes), _BITS)])
 
 
 def _word(codes: Tensor) -> Tensor:
@@ -45,10 +45,11 @@ def _word(codes: Tensor) -> Tensor:
     return word
 
 
-def _rows(words: Tensor) -> Tensor:
-    """Return the distinct columns, numbered: pairs of numbers become one number, word by word."""
-    found, seen = words[0].unique(return_inverse=True)
-    for word in words[1:]:
-        others, number = word.unique(return_inverse=True)
-        found, seen = (seen * len(others) + number).unique(return_inverse=True)
-    return found
+def _distinct(words: Tensor) -> int:
+    """Return how many columns differ: those of two words are numbered, and then those of more."""
+    seen, count = torch.zeros_like(words[0]), 1
+    for word in words:
+        others, number = torch.unique(word, return_inverse=True)
+        found, seen = torch.unique(seen * len(others) + number, return_inverse=True)
+        count = len(found)
+    return count

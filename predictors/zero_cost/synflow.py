@@ -10,8 +10,9 @@ from __future__ import annotations
 import torch
 
 from workbench.predictors.zero_cost._base import Proxy
+from workbench.predictors.zero_cost._gradients import gradient_of
 from workbench.predictors.zero_cost._layers import replace_norms, weights_of
-from workbench.predictors.zero_cost._passes import Passes, gradient_of
+from workbench.predictors.zero_cost._passes import Passes
 
 EXTRA = "torch"
 

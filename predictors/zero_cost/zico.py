@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from workbench.predictors.zero_cost._base import Proxy
-from workbench.predictors.zero_cost._passes import Passes, gradient_of
+from workbench.predictors.zero_cost._gradients import gradient_of
+from workbench.predictors.zero_cost._passes import Passes
 
 EXTRA = "torch"
 

@@ -1,0 +1,64 @@
+"""What one process does of a population: build an architecture, and score it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import torch
+
+from workbench import registry
+from workbench.errors import WorkbenchError
+from workbench.networks import build
+from workbench.predictors.zero_cost._batch import Batch
+from workbench.predictors.zero_cost._score import scores_of
+from workbench.predictors.zero_cost._store import Scores
+from workbench.spaces import Space
+from workbench.types import Arch
+
+LAYOUT = 1
+"""To be raised whenever the numbers of all proxies change."""
+
+
+class Job(NamedTuple):
+    """What the scores of an architecture depend on besides the proxies."""
+
+    space: Space
+    batch: Batch
+    settings: dict[str, Any]
+    seed: int
+
+    def key(self) -> str:
+        """Return a hash of all of it, the network's source and torch's version too."""
+        network = inspect.getfile(registry.load("networks", self.space.name))
+        decisions = [list(decision) for decision in self.space.decisions]
+        parts = [LAYOUT, self.space.name, decisions, self.settings, self.seed]
+        parts += [self.batch.digest(), registry.file_hash(network), str(torch.__version__)]
+        return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+class Task(NamedTuple):
+    """One architecture, and the names of what is not known of it yet."""
+
+    arch: Arch
+    names: tuple[str, ...]
+
+
+class Outcome(NamedTuple):
+    """Scores, or why there are none."""
+
+    arch: Arch
+    scores: Scores
+    fault: WorkbenchError | None
+
+
+def scored(job: Job, task: Task) -> Outcome:
+    shape = job.batch.x.shape[1:]
+    built = build(job.space, task.arch, shape, job.batch.classes, seed=job.seed, **job.settings)
+    try:
+        scores = scores_of(built, job.batch.x, job.batch.y, task.names, seed=job.seed)
+    except WorkbenchError as error:
+        return Outcome(task.arch, {}, error)
+    return Outcome(task.arch, scores, None)

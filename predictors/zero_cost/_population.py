@@ -1,0 +1,152 @@
+"""The scores of a population: in parallel, each architecture once, kept in the cache."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from workbench import registry
+from workbench.predictors.zero_cost._batch import Data, batch_of
+from workbench.predictors.zero_cost._job import Job, Outcome, Task, scored
+from workbench.predictors.zero_cost._score import ALL, columns_of, parts_of, proxy_of
+from workbench.predictors.zero_cost._store import Scores, Store
+from workbench.processes import each
+from workbench.spaces import Space
+from workbench.types import Arch, Archs, Floats
+
+Progress = Callable[[int, int, int], None]
+
+_log = logging.getLogger(__name__)
+
+
+def measure(
+    space: Space,
+    archs: Archs,
+    dataset: Data,
+    proxies: Sequence[str] = ALL,
+    *,
+    network: Mapping[str, Any] | None = None,
+    batch_size: int = 64,
+    seed: int = 0,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> tuple[Floats, Floats]:
+    """Return the scores of a population, and what each would take by itself.
+
+    Each distinct architecture is built and scored once, and what is stored in the cache, by the
+    content of all that it depends on, is not computed again: killed at any time, it goes on from
+    there. Numbers do not depend on ``workers`` or on the other architectures, but for aggregates
+    (``az_nas``), which rank the population given.
+
+    Parameters
+    ----------
+    space : Space
+        ``workbench/networks`` holds a file of its name.
+    archs : integer ndarray of shape (n, d)
+    dataset : str, Dataset, Noise, or (X, y)
+        Its shape and classes are those of the network; the batch is drawn from its training part.
+    proxies : sequence of str, default all 17
+        Names, or paths of files.
+    network : mapping, optional
+        Settings of the network, such as ``channels`` and ``cells``.
+    batch_size, seed : int
+        The seed is that of the batch, of the weights and of what proxies draw.
+    workers : int
+        Processes, one thread each.
+    progress : callable, optional
+        Called with ``(finished, all, failed)`` numbers of distinct architectures.
+
+    Returns
+    -------
+    scores, seconds : ndarray of shape (n, p)
+        Seconds are of one CPU, the building of the network not included: passes that several
+        proxies share are in those of each. Rows that failed are NaN, which the log says.
+
+    Raises
+    ------
+    ArchitectureError, UnknownName, ParameterError
+        Something wrong with the architectures, the names, or what is asked for; the first failure
+        where no architecture has scores.
+    """
+    archs = space.check(archs)
+    names = list(proxies)
+    job = Job(space, batch_of(dataset, batch_size, seed), dict(network or {}), seed)
+    known = _known(job, archs, names, workers, progress)
+    table = [known.get(arch, {}) for arch in _tuples(archs)]
+    scores = [_column(name, table) for name in names]
+    seconds = [[row[name].seconds if name in row else np.nan for row in table] for name in names]
+    shape = (len(names), len(archs))
+    return np.reshape(scores, shape).T.copy(), np.reshape(seconds, shape).T.copy()
+
+
+def _known(
+    job: Job, archs: Archs, names: list[str], workers: int, progress: Progress | None
+) -> dict[Arch, Scores]:
+    """Return the scores of every architecture by name, computing what is not stored."""
+    wanted = {name: _stored_as(name) for name in dict.fromkeys([*columns_of(names), *names])}
+    back = {stored: name for name, stored in wanted.items()}
+    faults = []
+    with Store(job.key()) as store:
+        known = store.read()
+        distinct = _tuples(np.unique(archs, axis=0)) if len(archs) else []
+        tasks = [Task(a, _missing(known.get(a, {}), wanted)) for a in distinct]
+        tasks = [task for task in tasks if task.names]
+        finished = len(distinct) - len(tasks)
+        for outcome in each(partial(scored, job), tasks, workers):
+            finished += 1
+            if outcome.fault is None:
+                scores = {wanted[name]: score for name, score in outcome.scores.items()}
+                known.setdefault(outcome.arch, {}).update(scores)
+                store.add(outcome.arch, scores)
+            else:
+                faults.append(outcome)
+            if progress is not None:
+                progress(finished, len(distinct), len(faults))
+    _report(faults, len(distinct))
+    return {a: {back[s]: one for s, one in row.items() if s in back} for a, row in known.items()}
+
+
+def _missing(scores: Scores, wanted: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(name for name, stored in wanted.items() if stored not in scores)
+
+
+def _stored_as(name: str) -> str:
+    """Return a name with the version of what it stands for: of a file, that of its content."""
+    version = getattr(proxy_of(name), "VERSION", 1)
+    return f"{name}@{registry.file_hash(name) if name.endswith('.py') else version}"
+
+
+def _column(name: str, table: list[Scores]) -> Floats:
+    parts = parts_of(name)
+    if not parts:
+        return np.array([row[name].value if name in row else np.nan for row in table])
+    columns = [_oriented(part, table) for part in parts]
+    scores = np.reshape(columns, (len(parts), len(table))).T
+    there = np.isfinite(scores).all(axis=1)
+    combined = np.full(len(table), np.nan)
+    combined[there] = proxy_of(name)().combine(scores[there])
+    return combined
+
+
+def _oriented(name: str, table: list[Scores]) -> Floats:
+    return _column(name, table) * (1 if proxy_of(name).higher_is_better else -1)
+
+
+def _report(faults: Sequence[Outcome], among: int) -> None:
+    if not faults:
+        return
+    first = faults[0]
+    if len(faults) == among and first.fault is not None:
+        raise first.fault
+    _log.warning(
+        "%d of %d architectures have no scores, the first is %s: %s",
+        len(faults), among, first.arch, first.fault,
+    )  # fmt: skip
+
+
+def _tuples(archs: Archs) -> list[Arch]:
+    return [tuple(row) for row in archs.tolist()]
