@@ -26,15 +26,26 @@ from typing import Any, Literal, NamedTuple
 
 from workbench.errors import DataMissing, MissingExtra, PluginError, UnknownName
 
-Family = Literal["spaces", "encodings", "predictors", "strategies", "benchmarks", "networks"]
+Family = Literal[
+    "spaces",
+    "encodings",
+    "predictors",
+    "proxies",
+    "strategies",
+    "benchmarks",
+    "networks",
+    "datasets",
+]
 
 PACKAGES: dict[Family, str] = {
     "spaces": "workbench.spaces",
     "encodings": "workbench.encodings",
     "predictors": "workbench.predictors",
+    "proxies": "workbench.predictors.zero_cost",
     "strategies": "workbench.strategies",
     "benchmarks": "workbench.data",
     "networks": "workbench.networks",
+    "datasets": "workbench.training.datasets",
 }
 
 
@@ -42,9 +53,11 @@ _ONE: dict[Family, str] = {
     "spaces": "space",
     "encodings": "encoding",
     "predictors": "predictor",
+    "proxies": "zero-cost proxy",
     "strategies": "strategy",
     "benchmarks": "benchmark family",
     "networks": "network",
+    "datasets": "data set",
 }
 
 
