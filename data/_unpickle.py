@@ -68,8 +68,10 @@ class Double(float):
 NUMPY_DOUBLES: Admitted = {"numpy.dtype": DoubleType, "numpy.core.multiarray.scalar": Double}
 
 
-def unpickle(content: bytes, path: Path, admitted: Admitted) -> Any:
+def unpickle(content: bytes, path: Path, admitted: Admitted, encoding: str = "ASCII") -> Any:
     """Return the object that ``content``, the bytes of the file ``path``, describes.
+
+    ``encoding`` is of strings that Python 2 wrote; "bytes" leaves them as they are.
 
     Raises
     ------
@@ -79,18 +81,19 @@ def unpickle(content: bytes, path: Path, admitted: Admitted) -> Any:
         The file is damaged.
     """
     try:
-        return _Unpickler(content, path, admitted).load()
+        return _Unpickler(content, path, admitted, encoding).load()
     except UnsafePickle:
         raise
     except Exception as error:
         raise DataMissing(
-            f"{path} is damaged ({type(error).__name__}: {error}); reinstall its package"
+            f"{path} is damaged ({type(error).__name__}: {error}); reinstall its package, or fetch"
+            " the file again"
         ) from error
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, content: bytes, path: Path, admitted: Admitted) -> None:
-        super().__init__(BytesIO(content))
+    def __init__(self, content: bytes, path: Path, admitted: Admitted, encoding: str) -> None:
+        super().__init__(BytesIO(content), encoding=encoding)
         self._path = path
         self._admitted = admitted
 
@@ -98,9 +101,10 @@ class _Unpickler(pickle.Unpickler):
         found = self._admitted.get(f"{module}.{name}")
         if found is None:
             raise UnsafePickle(
-                f"{self._path} asks for {module}.{name}, which its benchmark does not need"
+                f"{self._path} asks for {module}.{name}, which its data do not need"
                 f" (admitted: {', '.join(self._admitted) or 'nothing'}). Nothing of it was run."
-                " Do not use this file; reinstall its package from a source you trust"
+                " Do not use this file; reinstall its package, or fetch it again, from a source"
+                " you trust"
             )
         return found
 
