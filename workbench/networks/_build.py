@@ -11,6 +11,7 @@ from torch import nn
 
 from workbench import registry
 from workbench.errors import ParameterError
+from workbench.networks._dropout import Dropout
 from workbench.spaces import Space
 from workbench.types import Arch
 
@@ -77,4 +78,6 @@ def initialise(network: Network, seed: int) -> Network:
                 nn.init.uniform_(module.bias, -bound, bound, generator=random)
         elif isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
             module.reset_parameters()
+        elif isinstance(module, Dropout):
+            module.draw_anew(random)
     return network
