@@ -23,9 +23,9 @@ LEVELS = [
     {"types", "errors", "seeds", "cache", "processes", "optimise"},
     {"registry", "spaces", "statistics"},
     {"encodings", "networks"},
-    {"training", "data", "predictors"},
+    {"training", "data", "predictors", "proxies"},
     {"strategies"},
-    {"harness"},
+    {"harness", "tables"},
     {"report"},
     {"cli", "__main__", "testing", "listing"},
 ]

@@ -1,0 +1,1 @@
+"""Benchmark tables that the workbench measures itself, and measures again to verify them."""

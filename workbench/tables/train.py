@@ -1,0 +1,90 @@
+"""One row of a table: all seeds of an architecture, trained side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+
+from workbench.data._parts import DIVERGED, Row
+from workbench.seeds import entropy
+from workbench.tables.plan import TablePlan
+from workbench.types import Arch, Floats
+
+
+def row_of(plan: TablePlan, made: int = 0) -> Callable[[int], Row]:
+    """Return what trains the architecture of a number in the plan's order, in any process.
+
+    ``made`` is the number of the provenance that the rows name.
+    """
+    return partial(_trained, plan.model_dump_json(), made)
+
+
+def try_out(plan: TablePlan) -> None:
+    """Load the data and build the first network, so that what is wrong shows before work begins."""
+    work = _Work(plan)
+    work.trainer(tuple(plan.archs[0].tolist()))
+
+
+def _trained(plan_json: str, made: int, number: int) -> Row:
+    return _work(plan_json).row(number)._replace(made=made)
+
+
+@lru_cache(maxsize=1)
+def _work(plan_json: str) -> _Work:
+    return _Work(TablePlan.model_validate_json(plan_json))
+
+
+class _Work:
+    """A plan with its data in memory."""
+
+    def __init__(self, plan: TablePlan) -> None:
+        from workbench.training.batches import Split
+        from workbench.training.datasets import load
+        from workbench.training.settings import Settings
+
+        self.plan = plan
+        self.data = load(plan.data, **plan.options)
+        self.settings = Settings.of(**plan.training)
+        self.train = Split.of(self.data.x_train, self.data.y_train)
+        self.valid = Split.of(self.data.x_valid, self.data.y_valid)
+        self.test = Split.of(self.data.x_test, self.data.y_test)
+
+    def trainer(self, arch: Arch) -> Any:
+        from workbench.networks import build
+        from workbench.training.trainer import Trainer
+
+        seeds = [entropy("table", self.plan.space, *arch, s) >> 65 for s in range(self.plan.seeds)]
+        shape, classes, settings = self.data.shape, self.data.classes, self.plan.network
+        space = self.plan.whole
+        networks = [build(space, arch, shape, classes, seed=s, **settings) for s in seeds]
+        return Trainer(networks, self.train, self.valid, self.settings, seeds)
+
+    def row(self, number: int) -> Row:
+        from workbench.training.fit import fit
+
+        arch = self.plan.archs[number].tolist()
+        trainer = self.trainer(tuple(arch))
+        curves = fit(trainer)
+        test = np.where(trainer.alive, trainer.score(self.test), np.nan)
+        return Row(
+            number,
+            0,
+            arch,
+            _right(curves.score, len(self.valid)),
+            _single(curves.train_loss),
+            _right(test, len(self.test)),
+            curves.seconds.tolist(),
+        )
+
+
+def _single(values: Floats) -> Any:
+    return values.astype(np.float32).astype(np.float64).tolist()
+
+
+def _right(percent: Any, of: int) -> Any:
+    """Return numbers of right answers, nested lists of the shape of the percentages."""
+    counts = np.rint(np.nan_to_num(np.asarray(percent), nan=0.0) * of / 100).astype(int)
+    return np.where(np.isnan(percent), DIVERGED, counts).tolist()
