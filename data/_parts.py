@@ -46,14 +46,18 @@ class Row(NamedTuple):
     seconds: list[float]
 
 
-class Measured(NamedTuple):
-    """The rows of all parts: arrays with a first axis of ``n`` architectures, see ``Row``."""
+class Rows(NamedTuple):
+    """The rows of all parts: arrays with a first axis of ``n`` architectures, see ``Row``.
+
+    ``data`` holds the sha256 of the data set and the number of examples in each of its parts.
+    """
 
     archs: Archs
     valid_right: NDArray[np.int16]
     train_loss: NDArray[np.float32]
     test_right: NDArray[np.int16]
     seconds: NDArray[np.float32]
+    data: Mapping[str, Any]
     sha256: str
 
 
@@ -73,7 +77,7 @@ def parts(folder: Path) -> list[Path]:
     return sorted(folder.glob("part-[0-9][0-9][0-9][0-9].npz"))
 
 
-def read(folder: Path) -> Measured:
+def read(folder: Path) -> Rows:
     """Return what the parts of a table hold.
 
     Raises
@@ -95,7 +99,15 @@ def read(folder: Path) -> Measured:
         raise TableError(f"a part of {folder} is missing: fetch the whole folder again")
     digest = sha256(b"".join(sha256(path.read_bytes()).digest() for path in found)).hexdigest()
     archs = columns["arch"].astype(np.int16)
-    return Measured(archs, *(columns[name] for name in list(TYPES)[3:]), digest)
+    return Rows(
+        archs,
+        columns["valid_right"],
+        columns["train_loss"],
+        columns["test_right"],
+        columns["seconds"],
+        json.loads(str(loaded[0]["provenance"]))[0]["data"],
+        digest,
+    )
 
 
 def provenance(folder: Path, number: int) -> dict[str, Any]:

@@ -53,12 +53,12 @@ def measure(
     """
     plan = load_plan(folder)
     wanted = min(count or len(plan.archs), len(plan.archs))
-    try_out(plan)
+    data = try_out(plan)
     with _alone(folder):
         log = Log(folder)
         written = len(parts(folder)) * plan.part
         missing = [n for n in range(written, wanted) if n not in log.rows]
-        made = log.note(origin())
+        made = log.note(origin() | {"data": data})
         done = wanted - len(missing)
         _tell(progress, done, wanted)
         for row in each(row_of(plan, made), missing, min(workers, max(1, len(missing)))):

@@ -22,10 +22,15 @@ def row_of(plan: TablePlan, made: int = 0) -> Callable[[int], Row]:
     return partial(_trained, plan.model_dump_json(), made)
 
 
-def try_out(plan: TablePlan) -> None:
-    """Load the data and build the first network, so that what is wrong shows before work begins."""
+def try_out(plan: TablePlan) -> dict[str, Any]:
+    """Load the data and build a network, so that what is wrong shows before work begins.
+
+    Returns the hash of the data, and the number of examples in each part.
+    """
     work = _Work(plan)
     work.trainer(tuple(plan.archs[0].tolist()))
+    parts = {"train": work.train, "valid": work.valid, "test": work.test}
+    return {"sha256": work.data.sha256} | {name: len(part) for name, part in parts.items()}
 
 
 def _trained(plan_json: str, made: int, number: int) -> Row:
