@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from workbench import registry
 from workbench.data._base import Benchmark
 from workbench.data._packaged import opened
-from workbench.errors import UnknownName
+from workbench.errors import ParameterError, UnknownName
 
 
-def benchmark(name: str, score: str | None = None) -> Benchmark:
+def benchmark(name: str, score: str | None = None, **options: Mapping[str, Any]) -> Benchmark:
     """Return the benchmark ``family/dataset``, opened once a process.
 
     Parameters
     ----------
     name : str
         Such as ``nb201/cifar10``. The family may be the path of a plug-in file:
-        ``./mine.py/dataset``.
+        ``./mine.py/dataset``. Live training is named ``live/space/dataset``.
     score : str, optional
         The metric to search on, instead of the family's own.
+    options
+        What the family takes besides: ``network``, ``training`` and ``data`` of live training.
 
     Raises
     ------
@@ -27,14 +31,21 @@ def benchmark(name: str, score: str | None = None) -> Benchmark:
         No such family, data set or metric.
     DataMissing, MissingExtra
         What holds the numbers is not installed.
+    ParameterError
+        The family takes no such option, or not with this value.
     """
-    family, slash, dataset = name.rpartition("/")
+    family, slash, dataset = name.partition("/")
+    if ".py/" in name or family not in registry.names("benchmarks"):
+        family, slash, dataset = name.rpartition("/")
     if not slash:
         raise UnknownName(
             "benchmark", name, benchmark_names(), "\na benchmark is named family/dataset"
         )
     cls: Any = registry.load("benchmarks", family)
-    made: Benchmark = opened(cls, dataset, score)
+    known = inspect.signature(cls).parameters
+    if unknown := sorted(set(options) - set(known)):
+        raise ParameterError(f"the benchmark {name} takes no {', '.join(unknown)}; live/... does")
+    made: Benchmark = cls(dataset, score, **options) if options else opened(cls, dataset, score)
     return made
 
 

@@ -33,7 +33,7 @@ def rows(family: Family) -> list[Row]:
         names, presets = [entry.name], []
         if family == "benchmarks":
             datasets = registry.load(family, entry.name).DATASETS
-            names = [f"{entry.name}/{dataset}" for dataset in datasets]
+            names = [f"{entry.name}/{d}" for d in datasets or ("<space>/<data set>",)]
         elif family == "strategies" and missing is None:
             presets = sorted(registry.load(family, entry.name).PRESETS)
         found += [Row(name, entry.summary, presets, missing) for name in names]

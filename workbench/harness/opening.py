@@ -18,7 +18,7 @@ def open_benchmark(entry: BenchmarkEntry) -> Benchmark:
 def _open(entry_json: str) -> Benchmark:
     entry = BenchmarkEntry.model_validate_json(entry_json)
     if entry.table is None:
-        return benchmark(entry.name, entry.score)
+        return benchmark(entry.name, entry.score, **entry.options)
     from workbench.data._own_table import from_table
 
     assert entry.space is not None

@@ -44,7 +44,10 @@ class Entry(BaseModel):
 
 
 class BenchmarkEntry(Section):
-    """A benchmark by name, or a table of the user's own."""
+    """A benchmark by name, or a table of the user's own.
+
+    ``network``, ``training`` and ``data`` are of live training, see ``workbench.data.live``.
+    """
 
     name: Name
     score: str | None = None
@@ -57,6 +60,15 @@ class BenchmarkEntry(Section):
     metrics: list[str] = []
     columns: str | list[str] | None = None
     allow_missing: bool = False
+    network: dict[str, Any] = {}
+    training: dict[str, Any] = {}
+    data: dict[str, Any] = {}
+
+    @property
+    def options(self) -> dict[str, dict[str, Any]]:
+        """What is said of live training."""
+        said = {"network": self.network, "training": self.training, "data": self.data}
+        return {key: values for key, values in said.items() if values}
 
     @property
     def label(self) -> str:
@@ -74,6 +86,8 @@ class BenchmarkEntry(Section):
                 raise ValueError(f"{', '.join(wrong)} belong to a table of your own: add table=")
         elif self.space is None or self.columns is None:
             raise ValueError("a table of your own needs space= and columns= (those of the score)")
+        elif self.options:
+            raise ValueError(f"{', '.join(self.options)} belong to live/..., not to a table")
         elif self.score is not None:
             raise ValueError("the score of your own table is named by columns=, not score=")
         return self
@@ -217,7 +231,7 @@ def stem(name: str) -> str:
 
 
 def map_paths(value: Any, change: Callable[[str], str], key: str = "") -> Any:
-    """Return nested data with every path changed: of a table, or of a plug-in file."""
+    """Return nested data with every path changed: of a table, of data, or of a plug-in file."""
     if isinstance(value, dict):
         return {k: map_paths(v, change, k) for k, v in value.items()}
     if isinstance(value, list):
@@ -226,6 +240,6 @@ def map_paths(value: Any, change: Callable[[str], str], key: str = "") -> Any:
         file, suffix, dataset = value.partition(".py/")
         if suffix:
             return f"{change(file + '.py')}/{dataset}"
-        if value.endswith(".py") or key == "table":
+        if value.endswith(".py") or key in ("table", "path"):
             return change(value)
     return value

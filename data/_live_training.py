@@ -1,0 +1,146 @@
+"""How an architecture is trained when it is asked for, and what that depends on."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench import registry
+from workbench.data._live_results import Result, Results
+from workbench.errors import ParameterError, StoreError
+from workbench.seeds import entropy
+from workbench.spaces import Space
+from workbench.training.datasets import Dataset
+from workbench.types import Arch
+
+if TYPE_CHECKING:
+    from workbench.training.settings import Settings
+    from workbench.training.trainer import Trainer
+
+_log = logging.getLogger(__name__)
+
+LAYOUT = 1
+"""To be raised whenever the numbers of a training change, or how they are stored."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """A space, a data set, and the settings of networks and training as the user gave them."""
+
+    space: Space
+    data: Dataset
+    network: Mapping[str, Any]
+    training: Mapping[str, Any]
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of all that numbers depend on, but for the architecture, seeds and versions."""
+        parts = [LAYOUT, self.space.name, self.data.sha256, self.network, self.training]
+        return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def settings(self, arch: Arch) -> Settings:
+        """Return the trainer's settings: what the user says, and what the architecture decides.
+
+        Raises
+        ------
+        ParameterError
+            A value is wrong, or the user says what is for the architecture to decide.
+        """
+        from workbench.training.settings import Settings
+
+        network = registry.load("networks", self.space.name)
+        decided = network.settings(arch) if hasattr(network, "settings") else {}
+        if twice := sorted(set(decided) & set(self.training)):
+            raise ParameterError(
+                f"the training setting {twice[0]!r} is decided by each architecture of the space"
+                f" {self.space.name}; leave it out"
+            )
+        return Settings.of(**{**self.training, **decided})
+
+    def key(self, arch: Arch, replicate: int) -> str:
+        """Return the hash under which a training is stored."""
+        settings = self.settings(arch).model_dump_json()
+        parts = [self.digest, list(arch), replicate, settings, version("torch")]
+        return sha256(json.dumps(parts).encode()).hexdigest()
+
+    def trainer(self, arch: Arch, replicate: int) -> Trainer:
+        """Return a trainer of one network before its first epoch."""
+        from workbench.networks import build
+        from workbench.training.batches import Split
+        from workbench.training.trainer import Trainer
+
+        data = self.data
+        seed = entropy("live", data.name, *arch, replicate) >> 65
+        network = build(self.space, arch, data.shape, data.classes, seed=seed, **self.network)
+        train, valid = Split.of(data.x_train, data.y_train), Split.of(data.x_valid, data.y_valid)
+        return Trainer([network], train, valid, self.settings(arch), [seed])
+
+
+def trained(recipe: Recipe, results: Results, arch: Arch, replicate: int, epochs: int) -> Result:
+    """Return the result of a training up to an epoch at least, of which only the rest is trained.
+
+    Raises
+    ------
+    TrainingFailed
+        Not even one example at a time fits into memory.
+    StoreError
+        The cache cannot be written.
+    """
+    key = recipe.key(arch, replicate)
+    found = results.read(key)
+    if found is not None and found.epochs >= epochs:
+        return found
+    with results.alone(key):
+        found = results.read(key)
+        if found is not None and found.epochs >= epochs:
+            return found
+        checkpoint = results.checkpoint(key)
+        try:
+            return _continued(recipe, results, arch, replicate, epochs)
+        except StoreError as error:
+            _log.warning("%s; it is trained from the start", error)
+            checkpoint.unlink(missing_ok=True)
+            return _continued(recipe, results, arch, replicate, epochs)
+
+
+def _continued(recipe: Recipe, results: Results, arch: Arch, replicate: int, epochs: int) -> Result:
+    from workbench.training.batches import Split
+
+    key = recipe.key(arch, replicate)
+    checkpoint = results.checkpoint(key)
+    trainer = recipe.trainer(arch, replicate)
+    result = results.read(key)
+    if result is None:
+        result = Result(sum(p.numel() for p in trainer.network.parameters()))
+    test = Split.of(recipe.data.x_test, recipe.data.y_test)
+    for epoch in range(result.epochs + 1, epochs + 1):
+        _one_more(trainer, result, test, epoch, checkpoint)
+        results.write(key, result)
+    if result.epochs == trainer.settings.epochs:
+        checkpoint.unlink(missing_ok=True)
+    return result
+
+
+def _one_more(trainer: Trainer, result: Result, test: Any, epoch: int, checkpoint: Path) -> None:
+    """Train up to an epoch and add it to the result.
+
+    What the result holds stays as it was, also where epochs had to be trained again because their
+    checkpoint was lost: an answer once given is given again.
+    """
+    from workbench.training.fit import fit
+
+    curves = fit(trainer, epoch, checkpoint)
+    if trainer.epochs_done != epoch:
+        raise StoreError(f"the checkpoint {checkpoint} is ahead of its result")
+    alive = bool(trainer.alive.all())
+    result.valid.append(float(curves.score[0, -1]))
+    result.test.append(float(trainer.score(test)[0]) if alive else float("nan"))
+    result.train_loss.append(float(curves.train_loss[0, -1]))
+    result.seconds.append(float(curves.seconds[-1]))

@@ -1,0 +1,231 @@
+"""Networks trained when they are asked for: live/<space>/<data set>."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from functools import lru_cache
+from math import fsum, nan
+from typing import Any
+
+import numpy as np
+
+from workbench import registry
+from workbench.data._base import Benchmark
+from workbench.data._live_results import Result, Results
+from workbench.data._live_training import Recipe, trained
+from workbench.data._packaged import card
+from workbench.errors import BenchmarkError, ParameterError, TrainingFailed, UnknownName
+from workbench.spaces import space as named_space
+from workbench.types import Arch, Archs, Evaluation, Evaluations, Floats, Ints, Metric
+
+EXTRA = "torch"
+
+METRICS = (
+    Metric("val_acc", "%", "max", "validation", "validation accuracy after the epoch"),
+    Metric("test_acc", "%", "max", "test", "test accuracy after the epoch"),
+    Metric("train_loss", "", "min", "train", "mean loss of the epoch's batches"),
+    Metric("params", "", "min", "none", "trained weights"),
+    Metric("seconds", "s", "min", "none", "process CPU time of training and validation so far"),
+)
+
+_log = logging.getLogger(__name__)
+
+
+class Live(Benchmark):
+    """The networks of a space on a data set, trained by ``workbench.training``.
+
+    What was trained is kept in the user's cache, under a hash of the architecture, the data, all
+    settings, the seed and torch's version: a training is never repeated, and one that was cut off,
+    or stopped at an earlier epoch, goes on from its last epoch. Costs are kept with the results.
+
+    Parameters
+    ----------
+    dataset : str
+        Space and data set: ``nb201/digits``.
+    score : str, default="val_acc"
+        Any metric that is not of the test split.
+    network : mapping, optional
+        What the network of the space takes, such as ``channels`` and ``cells``.
+    training : mapping, optional
+        Settings of the trainer, such as ``epochs``; see ``workbench.training.settings``.
+    data : mapping, optional
+        Options of the data set, such as ``size`` or ``path``.
+
+    Raises
+    ------
+    UnknownName
+        No such space, network, data set or metric.
+    DataMissing, MissingExtra
+        Torch, or the files of the data set, are not there.
+    ParameterError
+        An option that is not known, or a wrong value.
+    """
+
+    def __init__(
+        self,
+        dataset: str,
+        score: str | None = None,
+        *,
+        network: Mapping[str, Any] | None = None,
+        training: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        space, slash, name = dataset.partition("/")
+        if not slash:
+            raise UnknownName(
+                "live benchmark", dataset, (), "; it is named live/<space>/<data set>, such as"
+                " live/nb201/digits"
+            )  # fmt: skip
+        self.name = f"live/{dataset}"
+        self.space = named_space(space)
+        self.metrics = {metric.name: metric for metric in METRICS}
+        self.score = self._selectable(score or "val_acc")
+        self.test = "test_acc" if self.score == "val_acc" else None
+        self.has_cost = True
+        self.optimum = self.random_mean = None
+        self._options = (dataset, score, json.dumps([network or {}, training or {}, data or {}]))
+        modest = getattr(registry.load("networks", space), "MODEST", {})
+        self._recipe = _recipe(space, name, {**modest, **(network or {})}, training, data)
+        self.epochs = tuple(range(1, self._tried_out().epochs + 1))
+        self.sha256 = self._recipe.digest
+        self._results = Results(self.name)
+
+    def _tried_out(self) -> Any:
+        """Return the settings of a first architecture, so that what is wrong shows at once."""
+        arch = tuple(self.space.sample(1, np.random.default_rng(0))[0].tolist())
+        return self._recipe.trainer(arch, 0).settings
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _opened, self._options
+
+    def __copy__(self) -> Live:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Live:
+        return self
+
+    def __repr__(self) -> str:
+        return f"<benchmark {self.name}: {self.score} of {self.space.name}>"
+
+    @property
+    def card(self) -> str:
+        """How trainings are done and kept, Markdown."""
+        return card("live")
+
+    def query(self, arch: Arch, epoch: int, replicate: int) -> Evaluation:
+        """Train up to an epoch, unless that was done before; see ``Benchmark.query``.
+
+        A network that diverges has NaN for scores, and so has one that does not fit into memory.
+        """
+        arch = self._checked(arch)
+        if type(epoch) is not int or not 1 <= epoch <= self.epochs[-1]:
+            raise self._no_epoch(epoch)
+        if type(replicate) is not int or replicate < 0:
+            raise BenchmarkError(
+                f"{self.name}: a replicate is a whole number from 0; got {replicate!r}"
+            )
+        try:
+            result = trained(self._recipe, self._results, arch, replicate, epoch)
+        except TrainingFailed as error:
+            _log.warning("%s: %s cannot be trained here: %s", self.name, arch, error)
+            lost = [nan] * epoch
+            result = Result(0, lost, lost, lost, [0.0] * epoch)
+        return self._evaluation(result, epoch)
+
+    def _evaluation(self, result: Result, epoch: int) -> Evaluation:
+        sign = -1.0 if self.metrics[self.score].direction == "min" else 1.0
+        so_far = [self._metrics(result, e) for e in range(1, epoch + 1)]
+        curve = tuple(sign * metrics[self.score] for metrics in so_far)
+        return Evaluation(so_far[-1], curve[-1], so_far[-1]["seconds"], epoch, curve)
+
+    def _metrics(self, result: Result, epoch: int) -> dict[str, float]:
+        return {
+            "val_acc": result.valid[epoch - 1],
+            "test_acc": result.test[epoch - 1],
+            "train_loss": result.train_loss[epoch - 1],
+            "params": float(result.params),
+            "seconds": fsum(result.seconds[:epoch]),
+        }
+
+    def query_many(self, archs: Archs, epochs: Ints | int, replicates: Ints | int) -> Evaluations:
+        """Train one after another; see ``Benchmark.query_many``."""
+        rows = self.space.check(archs).tolist()
+        until = self._broadcast("epochs", epochs, len(rows))
+        seeds = self._broadcast("replicates", replicates, len(rows))
+        if (wrong := (until < 1) | (until > self.epochs[-1])).any():
+            raise self._no_epoch(int(until[wrong][0]))
+        found = [
+            self.query(tuple(arch), epoch, replicate)
+            for arch, epoch, replicate in zip(rows, until.tolist(), seeds.tolist(), strict=True)
+        ]
+        metrics = {name: np.array([one.metrics[name] for one in found]) for name in self.metrics}
+        score = np.array([one.score for one in found])
+        return Evaluations(metrics, score, metrics["seconds"].copy(), np.array(until))
+
+    def replicates(self, archs: Archs) -> None:
+        """Return None: a training seed follows from any number."""
+        self.space.check(archs)
+
+    def truth(self, archs: Archs, metric: str | None = None) -> Floats:
+        """Return NaN: what the mean over all seeds would be is not known."""
+        rows = self.space.check(archs)
+        if metric is not None and metric not in self.metrics:
+            raise UnknownName("metric", metric, self.metrics, f" (of {self.name})")
+        return np.full(len(rows), np.nan)
+
+    def _checked(self, arch: Arch) -> Arch:
+        try:
+            rows = np.array([arch])
+        except ValueError:
+            rows = np.empty(0)
+        checked: list[int] = self.space.check(rows)[0].tolist()
+        return tuple(checked)
+
+    def _selectable(self, score: str) -> str:
+        known = [name for name, metric in self.metrics.items() if metric.split != "test"]
+        if score not in self.metrics:
+            raise UnknownName("metric", score, known, f" (of {self.name})")
+        if score not in known:
+            raise BenchmarkError(
+                f"{self.name}: {score!r} is of the test split, which no search may see; the report"
+                " shows it. Search on a validation metric"
+            )
+        return score
+
+    def _broadcast(self, what: str, values: Ints | int, n: int) -> Ints:
+        given = np.asarray(values)
+        if given.dtype.kind not in "iu" or given.shape not in {(), (1,), (n,)}:
+            raise BenchmarkError(
+                f"{self.name}: {what} must be one integer or {n}; got {given.dtype} of shape"
+                f" {given.shape}"
+            )
+        return np.broadcast_to(given, (n,)).astype(np.int64)
+
+    def _no_epoch(self, epoch: object) -> BenchmarkError:
+        return BenchmarkError(
+            f"{self.name} trains for 1 to {self.epochs[-1]} epochs; asked for {epoch!r}"
+        )
+
+
+def _recipe(
+    space: str,
+    data: str,
+    network: Mapping[str, Any],
+    training: Mapping[str, Any] | None,
+    options: Mapping[str, Any] | None,
+) -> Recipe:
+    from workbench.training.datasets import load
+
+    try:
+        return Recipe(named_space(space), load(data, **(options or {})), network, training or {})
+    except ParameterError as error:
+        raise ParameterError(f"data: {error}") from error
+
+
+@lru_cache(maxsize=16)
+def _opened(dataset: str, score: str | None, options: str) -> Live:
+    """Return a benchmark by its options as JSON, the same object whenever asked again."""
+    network, training, data = json.loads(options)
+    return Live(dataset, score, network=network, training=training, data=data)
