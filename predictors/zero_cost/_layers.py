@@ -47,6 +47,12 @@ def weights_of(network: nn.Module, proxy: str) -> list[Tensor]:
     return list(found.values())
 
 
+def precision_of(network: nn.Module) -> torch.dtype:
+    """Return double where the network is, else single."""
+    double = any(parameter.dtype == torch.float64 for parameter in network.parameters())
+    return torch.float64 if double else torch.float32
+
+
 def twin_of(network: nn.Module) -> nn.Module:
     """Return a copy on the CPU that is ready to be passed through.
 
@@ -59,7 +65,8 @@ def twin_of(network: nn.Module) -> nn.Module:
         if getattr(module, "inplace", False):
             module.inplace = False  # type: ignore[assignment]
     with torch.no_grad():
-        return twin.to(device="cpu", memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        twin = twin.to("cpu", precision_of(network))
+        return twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def redraw(network: nn.Module, spread: Callable[[Tensor], float], random: torch.Generator) -> None:

@@ -16,7 +16,13 @@ from torch.nn.functional import cross_entropy
 from workbench.predictors.zero_cost._checks import check_batch, check_classes
 from workbench.predictors.zero_cost._gradients import gradient_of, saliency_of
 from workbench.predictors.zero_cost._hooks import watched
-from workbench.predictors.zero_cost._layers import RELUS, WEIGHTED, twin_of, weights_of
+from workbench.predictors.zero_cost._layers import (
+    RELUS,
+    WEIGHTED,
+    precision_of,
+    twin_of,
+    weights_of,
+)
 from workbench.predictors.zero_cost._shared import Ledger, shared
 from workbench.seeds import entropy
 
@@ -68,7 +74,7 @@ class Passes:
     ) -> None:
         check_batch(x, y)
         self.network = network
-        self.x = _by_channel(x.detach().to("cpu", torch.float32))
+        self.x = _by_channel(x.detach().to("cpu", precision_of(network)))
         self.y = y.detach().cpu()
         self.loss = cross_entropy if loss is None else loss
         self.seed = seed
@@ -89,7 +95,7 @@ class Passes:
 
     def noise(self, count: int, random: torch.Generator) -> Tensor:
         """Return so many inputs of standard normal numbers."""
-        return _by_channel(torch.randn((count, *self.x.shape[1:]), generator=random))
+        return _by_channel(torch.randn((count, *self.x.shape[1:]), generator=random).to(self.x))
 
     @shared
     def weights(self) -> list[Tensor]:

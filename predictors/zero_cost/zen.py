@@ -13,7 +13,14 @@ from torch import Tensor, nn
 
 from workbench.predictors.zero_cost._base import Proxy
 from workbench.predictors.zero_cost._hooks import watched
-from workbench.predictors.zero_cost._layers import NORMS, RELUS, WEIGHTED, layers_of, redraw
+from workbench.predictors.zero_cost._layers import (
+    NORMS,
+    RELUS,
+    WEIGHTED,
+    layers_of,
+    precision_of,
+    redraw,
+)
 from workbench.predictors.zero_cost._passes import Passes
 
 EXTRA = "torch"
@@ -52,9 +59,9 @@ class _Variances:
     def __init__(self, network: nn.Module) -> None:
         self.norms = [module for module in network.modules() if isinstance(module, NORMS)]
         for norm in self.norms:
+            zeros = torch.zeros(norm.num_features, dtype=precision_of(network))
             norm.track_running_stats, norm.momentum = True, 1.0
-            norm.running_mean = torch.zeros(norm.num_features)
-            norm.running_var = torch.zeros(norm.num_features)
+            norm.running_mean, norm.running_var = zeros.clone(), zeros
 
     def sum_of_logs(self) -> float:
         variances = [(n.running_var, n.eps) for n in self.norms]
