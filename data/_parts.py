@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import TableError
-from workbench.types import Archs, Floats
+from workbench.types import Archs
 
 LOG = "begun.jsonl"
 DIVERGED = -1
@@ -206,8 +206,3 @@ class Log:
 def _ends_a_line(file: Any) -> bool:
     file.seek(-1, os.SEEK_END)
     return bool(file.read(1) == b"\n")
-
-
-def percent(right: NDArray[np.int16], of: int) -> Floats:
-    """Return accuracies in percent, NaN where a training had diverged."""
-    return np.where(right == DIVERGED, np.nan, 100.0 * right / of)

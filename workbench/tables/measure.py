@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from workbench.data._parts import Log, parts, write_part
+from workbench.data._plan import TablePlan, load_plan
 from workbench.errors import StoreError
 from workbench.harness.provenance import provenance
 from workbench.processes import each
-from workbench.tables.plan import TablePlan, load_plan
 from workbench.tables.train import row_of, try_out
 
 Progress = Callable[[int, int, int], None]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from workbench.data._parts import DIVERGED, Row
+from workbench.data._plan import TablePlan
 from workbench.seeds import entropy
-from workbench.tables.plan import TablePlan
 from workbench.types import Arch, Floats
 
 
@@ -25,12 +25,14 @@ def row_of(plan: TablePlan, made: int = 0) -> Callable[[int], Row]:
 def try_out(plan: TablePlan) -> dict[str, Any]:
     """Load the data and build a network, so that what is wrong shows before work begins.
 
-    Returns the hash of the data, and the number of examples in each part.
+    Returns what the numbers are of: hash, shape, classes, and examples in each part of the data.
     """
     work = _Work(plan)
     work.trainer(tuple(plan.archs[0].tolist()))
     parts = {"train": work.train, "valid": work.valid, "test": work.test}
-    return {"sha256": work.data.sha256} | {name: len(part) for name, part in parts.items()}
+    sizes = {name: len(part) for name, part in parts.items()}
+    data = work.data
+    return {"sha256": data.sha256, "shape": list(data.shape), "classes": data.classes} | sizes
 
 
 def _trained(plan_json: str, made: int, number: int) -> Row:
