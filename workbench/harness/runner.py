@@ -70,7 +70,7 @@ def execute(spec: RunSpec) -> RunResult:
         run(strategy, log, study.budget, study.workers)
     except (Exception, SystemExit) as fault:  # a strategy may be anybody's code
         error = describe_fault(fault)
-    truth, test = _known(bench, [r.arch for r in log.records])
+    truth, test = _known(log)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     rows = [
         (r.trial, ",".join(map(str, r.arch)), *r[2:], true, tested)
@@ -99,10 +99,12 @@ class Log:
     ) -> None:
         self.bench = bench
         self.records: list[Record] = []
+        self.tested: list[float] = []
         self._draw = draw
         self._expose = tuple(expose)
         self._asked: dict[Arch, int] = {}
         self._spent: dict[int, float] = {}
+        self._replicates: dict[int, int] = {}
         self._steps = 0
 
     def evaluate(self, trial: Trial, now: float) -> tuple[float, Observation]:
@@ -112,8 +114,9 @@ class Log:
         times = self._asked.get(arch, 0)
         self._asked[arch] = times + 1
         epochs = bench.epochs[-1] if trial.epochs is None else trial.epochs
-        replicate = self._replicate(arch, times)
+        replicate = self._replicate(trial, times)
         result = bench.query(arch, epochs, replicate)
+        self.tested.append(math.nan if bench.test is None else result.metrics[bench.test])
         cost, charged = self._cost(trial, result)
         ended = now + charged
         score: float | None = result.score
@@ -135,10 +138,17 @@ class Log:
         self.records[position] = self.records[position]._replace(step_told=self._steps)
         self._steps += 1
 
-    def _replicate(self, arch: Arch, times: int) -> int:
-        stored = self.bench.stored(arch)
-        hashed = self._draw(arch, times)
-        return hashed if stored is None else hashed % stored
+    def _replicate(self, trial: Trial, times: int) -> int:
+        """Return the training seed of a trial; one that continues another keeps its seed."""
+        if trial.continues is not None:
+            replicate = self._replicates[trial.continues]
+        else:
+            stored = self.bench.stored(trial.arch)
+            replicate = self._draw(trial.arch, times)
+            if stored is not None:
+                replicate %= stored
+        self._replicates[trial.id] = replicate
+        return replicate
 
     def _cost(self, trial: Trial, result: Evaluation) -> tuple[float | None, float]:
         """Return the seconds of the new epochs, and what the clock is charged."""
@@ -181,13 +191,19 @@ def run(strategy: Strategy, log: Log, budget: Budget, workers: int = 1) -> None:
         strategy.tell(trial, observation)
 
 
-def _known(bench: Benchmark, archs: list[Arch]) -> tuple[list[float | None], list[float | None]]:
-    """Return stored mean score and stored mean test metric of each, None where not known."""
-    if not archs:
+def _known(log: Log) -> tuple[list[float | None], list[float | None]]:
+    """Return mean score and mean test metric of each trial's architecture, None where not known.
+
+    Where the mean of the test metric is not known, it is that of the trial's own training.
+    """
+    if not log.records:
         return [], []
-    rows = np.array(archs, dtype=np.int16)
-    truth = bench.truth(rows)
-    test = np.full(len(rows), np.nan) if bench.test is None else bench.truth(rows, bench.test)
+    bench = log.bench
+    rows = np.array([r.arch for r in log.records], dtype=np.int16)
+    truth, test = bench.truth(rows), np.array(log.tested)
+    if bench.test is not None:
+        mean = bench.truth(rows, bench.test)
+        test = np.where(np.isnan(mean), test, mean)
     return _optional(truth), _optional(test)
 
 

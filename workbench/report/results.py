@@ -78,6 +78,10 @@ def read_results(folder: Path | str) -> Results:
     final = final.merge(runs[["run", "error", "asked", "failed_trials"]], on="run")
     final = final[final["error"].isna()].reset_index(drop=True)
     final["incumbent_truth_own"] = final["incumbent_truth"] * _signs(meta, final)
+    # Where nobody knows the truth, as of live training, there is only what was observed.
+    known = np.isfinite(_spread(_facts(meta, "optimum"), final))
+    shown = final["incumbent_truth"].where(known, final["incumbent_score"])
+    final["score_own"] = shown * _signs(meta, final)
     return Results(folder, meta, runs, told, final)
 
 
@@ -182,7 +186,7 @@ def _summary_of(results: Results, bench: str, strategy: str) -> dict[str, Any]:
     described = {
         name: _describe(rows[column], (seed, bench, strategy, name, "bootstrap"))
         for name, column in (
-            ("score", "incumbent_truth_own"),
+            ("score", "score_own"),
             ("regret", "regret"),
             ("normalised_score", "normalised"),
             ("test", "incumbent_test"),
