@@ -30,6 +30,7 @@ from workbench.predictors.zero_cost.snip import Snip
 from workbench.proxies import Noise, ZeroCost, measure, score
 from workbench.spaces import space
 from workbench.testing.proxies import check_proxy, proxy_checks
+from workbench.testing.run import _families, check_plugin
 from workbench.training.datasets import load
 
 NB201 = space("nb201")
@@ -383,3 +384,12 @@ def _without_repetition(path: str) -> None:
     for check in proxy_checks():
         if check.__name__ != "same_again":
             check(path)
+
+
+def test_workbench_check_knows_proxies(tmp_path: Path) -> None:
+    """Also one in a file; a space's name is that of its network, which has no suite."""
+    path = tmp_path / "fussy.py"
+    path.write_text(FUSSY.format(least=0), encoding="utf-8")
+    for name in ("snip", "az_nas", str(path)):
+        assert [fault for _, fault in check_plugin(name) if fault is not None] == []
+    assert _families("nb201") == ["spaces", "benchmarks"]

@@ -11,6 +11,11 @@ from workbench import registry
 from workbench.errors import PluginError, UnknownName
 from workbench.registry import Family
 
+_CHECKED: tuple[Family, ...] = (
+    "spaces", "encodings", "predictors", "proxies", "strategies", "benchmarks",
+)  # fmt: skip
+"""Families that have a contract suite; a network or data set may share a name with a space."""
+
 
 def check_plugin(name: str) -> Iterator[tuple[str, str | None]]:
     """Yield the name of each check and its fault (None where it holds).
@@ -67,12 +72,13 @@ def _run(check: Callable[[Any], None], make: Callable[[], Any]) -> None:
 
 
 def _suite(family: Family) -> Callable[[], list[Callable[[str], None]]]:
-    from workbench.testing import encodings, predictors, strategies
+    from workbench.testing import encodings, predictors, proxies, strategies
 
     suites: dict[Family, Any] = {
         "strategies": strategies.strategy_checks,
         "encodings": encodings.encoding_checks,
         "predictors": predictors.predictor_checks,
+        "proxies": proxies.proxy_checks,
     }
     found: Callable[[], list[Callable[[str], None]]] = suites[family]
     return found
@@ -81,9 +87,9 @@ def _suite(family: Family) -> Callable[[], list[Callable[[str], None]]]:
 def _families(name: str) -> list[Family]:
     """Return what a plug-in is; a space and the benchmarks on it may share a name."""
     if not name.endswith(".py"):
-        if found := [family for family in registry.PACKAGES if name in registry.names(family)]:
+        if found := [family for family in _CHECKED if name in registry.names(family)]:
             return found
-        known = {n for family in registry.PACKAGES for n in registry.names(family)}
+        known = {n for family in _CHECKED for n in registry.names(family)}
         raise UnknownName("plug-in", name, known, "\na file of yours is named by its path (x.py)")
     return [_family_of(registry.load("strategies", name))]
 
@@ -92,6 +98,7 @@ def _family_of(cls: type[Any]) -> Family:
     from sklearn.base import RegressorMixin, TransformerMixin
 
     from workbench.data._base import Benchmark
+    from workbench.predictors.zero_cost._base import Aggregate, Proxy
     from workbench.spaces import Space
     from workbench.strategies import Strategy
 
@@ -99,6 +106,8 @@ def _family_of(cls: type[Any]) -> Family:
         Strategy: "strategies",
         Space: "spaces",
         Benchmark: "benchmarks",
+        Proxy: "proxies",
+        Aggregate: "proxies",
         TransformerMixin: "encodings",
         RegressorMixin: "predictors",
     }
@@ -106,6 +115,6 @@ def _family_of(cls: type[Any]) -> Family:
         if issubclass(cls, base):
             return family
     raise PluginError(
-        f"{inspect.getfile(cls)}: {cls.__name__} is none of Strategy, Space, Benchmark, a"
-        " scikit-learn transformer or a scikit-learn regressor; derive it from one"
+        f"{inspect.getfile(cls)}: {cls.__name__} is none of Strategy, Space, Benchmark, Proxy,"
+        " a scikit-learn transformer or a scikit-learn regressor; derive it from one"
     )
