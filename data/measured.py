@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +15,7 @@ from workbench.errors import UnknownName
 from workbench.networks import _nb201_counts as counts
 from workbench.types import Floats, Metric
 
-SHIPPED = Path(str(files("workbench.data"))) / "tables"
+SHIPPED = Path(__file__).resolve().parent / "tables"
 
 METRICS = (
     Metric("val_acc", "%", "max", "validation", "validation accuracy after the epoch"),

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench.errors import StudyError, UnknownName, WorkbenchError
+from workbench.terminal import busy, progress
 from workbench.types import Direction
 
 if TYPE_CHECKING:
-    from workbench.harness.plan import Plan, Progress
+    from workbench.harness.plan import Plan
 
 app = typer.Typer(
     name="workbench",
@@ -254,6 +255,50 @@ def rank(
         best.to_csv(sys.stdout, index=False)
 
 
+@app.command()
+def measure(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where table.toml lies.")],
+    count: Annotated[
+        int | None, typer.Option("-n", min=1, help="Architectures in the table (default: all).")
+    ] = None,
+    workers: Workers = _CORES,
+    as_json: Json = False,
+) -> None:
+    """Train a whole space, or a sample of it, into a benchmark table; or go on with it."""
+    from workbench.tables.measure import measure as measured
+
+    with _going_on(), progress("measuring", "architectures") as shown:
+        outcome = measured(folder, count, workers, shown)
+    if as_json:
+        _print_json(outcome._asdict())
+    else:
+        print(
+            f"{outcome.measured} of {outcome.of} architectures are measured, {outcome.new} of them"
+            f" now: {folder}"
+        )
+
+
+@app.command()
+def verify(
+    table: Annotated[str, typer.Argument(help="A measured table: its name, or its folder.")],
+    count: Annotated[int, typer.Option("-n", min=1, help="Architectures to train again.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Of which ones.")] = 0,
+    workers: Workers = _CORES,
+    as_json: Json = False,
+) -> None:
+    """Train random entries of a measured table again and compare; exit 1 on a difference."""
+    from workbench.data.measured import folder_of
+    from workbench.tables.verify import verify as verified
+
+    with progress("training again", "architectures") as shown:
+        verdict = verified(folder_of(table), count, seed, workers, shown)
+    if as_json:
+        _print_json(verdict.summary())
+    else:
+        print("\n".join(verdict.lines()))
+    raise typer.Exit(0 if verdict.holds else 1)
+
+
 @contextmanager
 def _going_on() -> Iterator[None]:
     """Say on Ctrl-C which command goes on from there."""
@@ -278,10 +323,10 @@ def _run_and_report(study: Any, source: str, folder: Path, workers: int, as_json
 
     # What plug-ins print must not stand among the results.
     with redirect_stdout(sys.stderr):
-        with _progress("trying what is compared", study.COMPARED) as tried:
+        with progress("trying what is compared", study.COMPARED) as tried:
             plan: Plan = prepare(study, source, tried)
-        with _progress(study.name, "runs") as progress:
-            outcome = run_plan(plan, folder, workers, progress)
+        with progress(study.name, "runs") as shown:
+            outcome = run_plan(plan, folder, workers, shown)
     if not outcome.ran:
         print(f"all {study.runs} runs were stored in {folder} already", file=sys.stderr)
     _report(folder, as_json)
@@ -300,7 +345,7 @@ def _report(folder: Path, as_json: bool) -> None:
     from workbench.report.write import write_all
 
     context = multiprocessing.get_context("spawn")
-    with _busy("writing results and report"), ProcessPoolExecutor(1, context) as pool:
+    with busy("writing results and report"), ProcessPoolExecutor(1, context) as pool:
         with deaf_children():
             future = pool.submit(write_all, folder)
         written = future.result()
@@ -308,69 +353,6 @@ def _report(folder: Path, as_json: bool) -> None:
         _print_json(written.summary | {"report": str(written.report)})
     else:
         print("\n".join([*written.verdict, "", str(written.report.resolve())]))
-
-
-@contextmanager
-def _busy(words: str) -> Iterator[None]:
-    """Show on a terminal that something of a few seconds goes on."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if console.is_terminal:
-        with console.status(words):
-            yield
-    else:
-        yield
-
-
-@contextmanager
-def _progress(title: str, what: str) -> Iterator[Progress]:
-    """Show a bar with remaining time on a terminal, a line every ten seconds elsewhere."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(
-        *(TextColumn(c) if isinstance(c, str) else c for c in columns),
-        console=console,
-        disable=not console.is_terminal,
-    ) as bar:
-        task = bar.add_task(title, total=None)
-        plain = _plain_progress(title, what, console)
-
-        def show(done: int, total: int, failed: int) -> None:
-            words = f"{title}: {failed} failed" if failed else title
-            bar.update(task, completed=done, total=total, description=words)
-            if not console.is_terminal:
-                plain(done, total, failed)
-
-        yield show
-
-
-def _plain_progress(title: str, what: str, console: Any) -> Progress:
-    import time
-
-    started = last = time.monotonic()
-    first: int | None = None
-
-    def show(done: int, total: int, failed: int) -> None:
-        nonlocal last, first
-        now = time.monotonic()
-        first = done if first is None else first
-        if now - last >= 10 and done > first:
-            last = now
-            left = (now - started) / (done - first) * (total - done)
-            words = f", {failed} failed" if failed else ""
-            console.print(f"{title}: {done} of {total} {what}{words}, {left:.0f} s left")
-
-    return show
 
 
 @contextmanager

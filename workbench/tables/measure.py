@@ -60,11 +60,11 @@ def measure(
         missing = [n for n in range(written, wanted) if n not in log.rows]
         made = log.note(origin() | {"data": data})
         done = wanted - len(missing)
-        _tell(progress, done, wanted)
+        tell(progress, done, wanted)
         for row in each(row_of(plan, made), missing, min(workers, max(1, len(missing)))):
             log.add(row)
             done += 1
-            _tell(progress, done, wanted)
+            tell(progress, done, wanted)
             _write_whole_parts(folder, plan, log)
         _write_whole_parts(folder, plan, log)
     return Outcome(folder, done, len(plan.archs), len(missing))
@@ -87,7 +87,8 @@ def origin() -> dict[str, Any]:
     return {key: known[key] for key in kept} | {"cpu_type": cpu_type()}
 
 
-def _tell(progress: Progress | None, done: int, of: int) -> None:
+def tell(progress: Progress | None, done: int, of: int) -> None:
+    """Report progress, if somebody listens."""
     if progress is not None:
         progress(done, of, 0)
 
