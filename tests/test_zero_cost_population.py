@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -24,10 +25,10 @@ from workbench.errors import ArchitectureError, ParameterError, UnknownName
 from workbench.networks import build
 from workbench.predictors.zero_cost import _job, _store
 from workbench.predictors.zero_cost._batch import batch_of
-from workbench.predictors.zero_cost._score import scores_of
+from workbench.predictors.zero_cost._score import proxy_of, scores_of
 from workbench.predictors.zero_cost._shared import Ledger
 from workbench.predictors.zero_cost.snip import Snip
-from workbench.proxies import Noise, ZeroCost, measure, score
+from workbench.proxies import ALL, Noise, ZeroCost, measure, score
 from workbench.spaces import space
 from workbench.testing.proxies import check_proxy, proxy_checks
 from workbench.testing.run import _families, check_plugin
@@ -214,7 +215,7 @@ import os, signal, sys
 import numpy as np
 from workbench.predictors.zero_cost import _store
 from workbench.predictors.zero_cost._batch import batch_of
-from workbench.predictors.zero_cost._score import scores_of
+from workbench.predictors.zero_cost._score import proxy_of, scores_of
 from workbench.predictors.zero_cost._shared import Ledger
 from workbench.predictors.zero_cost.snip import Snip
 from workbench.proxies import Noise, measure
@@ -393,3 +394,28 @@ def test_workbench_check_knows_proxies(tmp_path: Path) -> None:
     for name in ("snip", "az_nas", str(path)):
         assert [fault for _, fault in check_plugin(name) if fault is not None] == []
     assert _families("nb201") == ["spaces", "benchmarks"]
+
+
+# Documentation -----------------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parent.parent / "docs" / "proxies.md").read_text(encoding="utf-8")
+
+
+def test_code_of_the_page_works(tmp_path: Path) -> None:
+    first, second, own = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    seen: dict[str, Any] = {}
+    state = torch.get_rng_state()
+    exec(first + second, seen)
+    torch.set_rng_state(state)
+    assert seen["X"].shape == (4, 3)
+    assert seen["scores"].shape == seen["seconds"].shape == (4, 2)
+    path = tmp_path / "spread.py"
+    path.write_text(own, encoding="utf-8")
+    check_proxy(str(path))
+
+
+def test_the_page_lists_every_proxy_in_its_direction() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", PAGE, flags=re.MULTILINE)
+    assert rows == list(ALL)
+    assert "Higher is better in all of them" in PAGE
+    assert all(proxy_of(name).higher_is_better for name in ALL)
