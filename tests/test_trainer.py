@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from math import cos, pi
 from pathlib import Path
 from typing import Any
@@ -383,3 +384,15 @@ def test_wrong_settings_are_all_named() -> None:
         Settings.of(epochs=0, learning_rate=-1, optimizer="adam", clip=0)
     for name in ("epochs", "learning_rate", "optimizer", "clip"):
         assert f"training setting {name!r}" in str(raised.value)
+
+
+def test_the_page_on_training_works_as_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parent.parent / "docs" / "training.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    seen: dict[str, Any] = {}
+    exec(code.replace("epochs=12", "epochs=1"), seen)
+    assert seen["curves"].score.shape == (3, 1)
+    assert seen["data"].x_train.shape == (600, 1, 14, 14)
