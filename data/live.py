@@ -13,22 +13,15 @@ import numpy as np
 
 from workbench import registry
 from workbench.data._base import Benchmark
+from workbench.data._live_questions import METRICS, broadcast, checked, selectable
 from workbench.data._live_results import Result, Results
 from workbench.data._live_training import Recipe, trained
 from workbench.data._packaged import card
 from workbench.errors import BenchmarkError, ParameterError, TrainingFailed, UnknownName
 from workbench.spaces import space as named_space
-from workbench.types import Arch, Archs, Evaluation, Evaluations, Floats, Ints, Metric
+from workbench.types import Arch, Archs, Evaluation, Evaluations, Floats, Ints
 
 EXTRA = "torch"
-
-METRICS = (
-    Metric("val_acc", "%", "max", "validation", "validation accuracy after the epoch"),
-    Metric("test_acc", "%", "max", "test", "test accuracy after the epoch"),
-    Metric("train_loss", "", "min", "train", "mean loss of the epoch's batches"),
-    Metric("params", "", "min", "none", "trained weights"),
-    Metric("seconds", "s", "min", "none", "process CPU time of training and validation so far"),
-)
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +74,7 @@ class Live(Benchmark):
         self.name = f"live/{dataset}"
         self.space = named_space(space)
         self.metrics = {metric.name: metric for metric in METRICS}
-        self.score = self._selectable(score or "val_acc")
+        self.score = selectable(self.name, self.metrics, score or "val_acc")
         self.test = "test_acc" if self.score == "val_acc" else None
         self.has_cost = True
         self.optimum = self.random_mean = None
@@ -119,7 +112,7 @@ class Live(Benchmark):
 
         A network that diverges has NaN for scores, and so has one that does not fit into memory.
         """
-        arch = self._checked(arch)
+        arch = checked(self.space, arch)
         if type(epoch) is not int or not 1 <= epoch <= self.epochs[-1]:
             raise self._no_epoch(epoch)
         if type(replicate) is not int or replicate < 0:
@@ -152,8 +145,8 @@ class Live(Benchmark):
     def query_many(self, archs: Archs, epochs: Ints | int, replicates: Ints | int) -> Evaluations:
         """Train one after another; see ``Benchmark.query_many``."""
         rows = self.space.check(archs).tolist()
-        until = self._broadcast("epochs", epochs, len(rows))
-        seeds = self._broadcast("replicates", replicates, len(rows))
+        until = broadcast(self.name, "epochs", epochs, len(rows))
+        seeds = broadcast(self.name, "replicates", replicates, len(rows))
         if (wrong := (until < 1) | (until > self.epochs[-1])).any():
             raise self._no_epoch(int(until[wrong][0]))
         found = [
@@ -174,34 +167,6 @@ class Live(Benchmark):
         if metric is not None and metric not in self.metrics:
             raise UnknownName("metric", metric, self.metrics, f" (of {self.name})")
         return np.full(len(rows), np.nan)
-
-    def _checked(self, arch: Arch) -> Arch:
-        try:
-            rows = np.array([arch])
-        except ValueError:
-            rows = np.empty(0)
-        checked: list[int] = self.space.check(rows)[0].tolist()
-        return tuple(checked)
-
-    def _selectable(self, score: str) -> str:
-        known = [name for name, metric in self.metrics.items() if metric.split != "test"]
-        if score not in self.metrics:
-            raise UnknownName("metric", score, known, f" (of {self.name})")
-        if score not in known:
-            raise BenchmarkError(
-                f"{self.name}: {score!r} is of the test split, which no search may see; the report"
-                " shows it. Search on a validation metric"
-            )
-        return score
-
-    def _broadcast(self, what: str, values: Ints | int, n: int) -> Ints:
-        given = np.asarray(values)
-        if given.dtype.kind not in "iu" or given.shape not in {(), (1,), (n,)}:
-            raise BenchmarkError(
-                f"{self.name}: {what} must be one integer or {n}; got {given.dtype} of shape"
-                f" {given.shape}"
-            )
-        return np.broadcast_to(given, (n,)).astype(np.int64)
 
     def _no_epoch(self, epoch: object) -> BenchmarkError:
         return BenchmarkError(

@@ -35,8 +35,10 @@ from workbench.errors import (
     UnknownName,
 )
 from workbench.harness.drive import run_study
+from workbench.harness.opening import open_benchmark
 from workbench.harness.runner import Log
 from workbench.harness.sections import BenchmarkEntry
+from workbench.harness.study import load_study
 from workbench.networks import build
 from workbench.report.page import write_report
 from workbench.report.results import read_results, summary, table
@@ -386,6 +388,22 @@ def test_options_that_belong_elsewhere(tmp_path: Path) -> None:
         BenchmarkEntry(name="x", table="x.csv", space="nb201", columns="y", network={"cells": 1})
     with pytest.raises(DataMissing, match="there is no file"):
         Live("mlp/npz", data={"path": str(tmp_path / "absent.npz")})
+
+
+def test_a_path_is_relative_to_the_study_and_no_part_of_its_identity(tmp_path: Path) -> None:
+    identities, hashes = set(), set()
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        x = np.random.default_rng(0).normal(size=(60, 4))
+        np.savez(folder / "mine.npz", X=x, y=np.arange(60) % 2)
+        text = STUDY.partition("[[benchmarks]]")[0]
+        text += '[[benchmarks]]\nname = "live/mlp/npz"\ndata = {path = "mine.npz"}\n'
+        (folder / "study.toml").write_text(text)
+        study = load_study(folder / "study.toml")
+        assert study.benchmarks[0].data == {"path": str(folder / "mine.npz")}
+        identities.add(study.identity())
+        hashes.add(open_benchmark(study.benchmarks[0]).sha256)
+    assert len(identities) == len(hashes) == 1
 
 
 def test_without_torch_it_names_the_extra() -> None:
