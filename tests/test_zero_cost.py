@@ -18,7 +18,7 @@ from workbench.errors import ParameterError
 from workbench.networks import build
 from workbench.predictors.zero_cost._base import Aggregate
 from workbench.predictors.zero_cost._blocks import ends_of, features_of
-from workbench.predictors.zero_cost._layers import kaiming, redraw
+from workbench.predictors.zero_cost._layers import kaiming, redrawn
 from workbench.predictors.zero_cost._passes import Passes
 from workbench.predictors.zero_cost._score import ALL, columns_of, proxy_of
 from workbench.proxies import log_ranks, rank_sum, score, vote
@@ -304,7 +304,7 @@ def test_zen_is_that_of_the_formula() -> None:
     network, x, y = _network(), *_batch()
     passes = Passes(network, x, y)
     random, twin = passes.generator("zen"), _network()
-    redraw(twin, lambda weight: 1.0, random)
+    twin.load_state_dict(redrawn(twin, lambda weight: 1.0, random), strict=False)
     first, step = passes.noise(8, random), passes.noise(8, random)
     variances: list[float] = []
     features: list[Array] = []
@@ -325,9 +325,9 @@ def test_zen_is_that_of_the_formula() -> None:
 
 def test_redrawn_weights_have_their_spread() -> None:
     network = build(NB201, (3,) * 6, (3, 8, 8), 10, channels=32, cells=1, stages=1)
-    redraw(network, kaiming, torch.Generator().manual_seed(0))
-    convolution = network.get_submodule("body.0.edges.01.1")
-    spread = convolution.weight.detach().std().item()  # type: ignore[operator]
+    weights = redrawn(network, kaiming, torch.Generator().manual_seed(0))
+    assert set(weights) == {name for name, _ in network.named_parameters()}
+    spread = weights["body.0.edges.01.1.weight"].detach().std().item()
     assert spread == pytest.approx((2 / (32 * 9)) ** 0.5, rel=0.03)
 
 

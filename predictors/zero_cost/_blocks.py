@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from workbench.errors import ParameterError
 from workbench.predictors.zero_cost._hooks import watched
-from workbench.predictors.zero_cost._layers import NORMS, RELUS, WEIGHTED, kaiming, redraw
+from workbench.predictors.zero_cost._layers import NORMS, RELUS, WEIGHTED, kaiming, redrawn
 from workbench.predictors.zero_cost._passes import Passes
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList)
@@ -39,15 +40,15 @@ def features_of(passes: Passes) -> Features:
 
 
 def _compute(passes: Passes) -> Features:
-    random, network = passes.generator("az_nas"), passes.copy()
-    redraw(network, kaiming, random)
-    ends, found = set(ends_of(network)), []
+    random, twin = passes.generator("az_nas"), passes.twin
+    weights = redrawn(twin, kaiming, random)
+    ends, found = set(ends_of(twin)), []
 
     def watch(_: nn.Module, __: Tensor, output: Tensor) -> None:
         found.append(output)
 
-    with watched(network, ends.__contains__, watch):
-        network(passes.noise(len(passes.x), random))
+    with watched(twin, ends.__contains__, watch):
+        functional_call(twin, weights, (passes.noise(len(passes.x), random),))
     images = [as_images(features) for features in found if 2 <= features.dim() <= 4]
     if len(images) < 2:
         raise ParameterError(

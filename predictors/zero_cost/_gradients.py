@@ -20,7 +20,6 @@ def gradient_of(value: Tensor, by: list[Tensor], create_graph: bool = False) -> 
 
 def saliency_of(output: Tensor, gradient: Tensor) -> Tensor:
     """Return, per channel, the mean over examples of the squared sum over positions."""
-    if output.dim() == 2:
-        return (output * gradient).square().mean(dim=0)
-    channels_last = output.movedim(1, -1).flatten(1, -2), gradient.movedim(1, -1).flatten(1, -2)
-    return torch.einsum("npc,npc->nc", *channels_last).square().mean(dim=0)
+    product = output * gradient
+    sums = product.sum(dim=tuple(range(2, product.dim()))) if product.dim() > 2 else product
+    return sums.square().mean(dim=0)

@@ -36,7 +36,7 @@ class Job(NamedTuple):
         decisions = [list(decision) for decision in self.space.decisions]
         parts = [LAYOUT, self.space.name, decisions, self.settings, self.seed]
         parts += [self.batch.digest(), registry.file_hash(network), str(torch.__version__)]
-        return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        return sha256(json.dumps(parts, sort_keys=True, default=repr).encode()).hexdigest()
 
 
 class Task(NamedTuple):

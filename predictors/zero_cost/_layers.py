@@ -57,29 +57,45 @@ def twin_of(network: nn.Module) -> nn.Module:
     """Return a copy on the CPU that is ready to be passed through.
 
     It trains (batch norm takes the statistics of its batch), all its weights have gradients, and
-    no ReLU writes over what a convolution has put out. Memory lies channel by channel within a
-    pixel: convolutions of few channels are twice as fast so.
+    no ReLU writes over what a convolution has put out. Each batch norm remembers the statistics of
+    its last batch alone. Memory lies channel by channel within a pixel: convolutions of few
+    channels are twice as fast so.
     """
     twin = deepcopy(network).train().requires_grad_(True)
     for module in twin.modules():
         if getattr(module, "inplace", False):
             module.inplace = False  # type: ignore[assignment]
+        if isinstance(module, NORMS):
+            _remember(module)
     with torch.no_grad():
         twin = twin.to("cpu", precision_of(network))
         return twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def redraw(network: nn.Module, spread: Callable[[Tensor], float], random: torch.Generator) -> None:
-    """Draw all weights anew, normal with a standard deviation each; biases 0, gains 1."""
-    for module in network.modules():
+def _remember(norm: nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d) -> None:
+    norm.track_running_stats, norm.momentum = True, 1.0
+    norm.running_mean = torch.zeros(norm.num_features)
+    norm.running_var = torch.ones(norm.num_features)
+
+
+def redrawn(
+    network: nn.Module, spread: Callable[[Tensor], float], random: torch.Generator
+) -> dict[str, Tensor]:
+    """Return other weights by name, normal with a standard deviation each; biases 0, gains 1.
+
+    They are for ``torch.func.functional_call``: a copy of the network would take longer.
+    """
+    found: dict[str, Tensor] = {}
+    for name, module in network.named_modules():
+        before = f"{name}." if name else ""
         if isinstance(module, WEIGHTED):
             noise = torch.randn(module.weight.shape, generator=random)
-            module.weight.data.copy_(noise.mul_(spread(module.weight)))
-            if module.bias is not None:
-                module.bias.data.zero_()
+            found[f"{before}weight"] = noise.mul_(spread(module.weight)).to(module.weight)
         elif isinstance(module, NORMS) and module.affine:
-            module.weight.data.fill_(1)
-            module.bias.data.zero_()
+            found[f"{before}weight"] = torch.ones_like(module.weight)
+        if isinstance(module, (*WEIGHTED, *NORMS)) and module.bias is not None:
+            found[f"{before}bias"] = torch.zeros_like(module.bias)
+    return {name: weight.detach().requires_grad_() for name, weight in found.items()}
 
 
 def kaiming(weight: Tensor) -> float:

@@ -10,6 +10,7 @@ from math import log
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from workbench.predictors.zero_cost._base import Proxy
 from workbench.predictors.zero_cost._hooks import watched
@@ -18,8 +19,7 @@ from workbench.predictors.zero_cost._layers import (
     RELUS,
     WEIGHTED,
     layers_of,
-    precision_of,
-    redraw,
+    redrawn,
 )
 from workbench.predictors.zero_cost._passes import Passes
 
@@ -41,34 +41,24 @@ class Zen(Proxy):
     def score(self, passes: Passes) -> float:
         """Return the score of networks of this structure, whatever the weights."""
         layers_of(passes.network, WEIGHTED, "zen")
-        random, network = passes.generator("zen"), passes.copy()
-        redraw(network, lambda _: 1.0, random)
+        random, twin = passes.generator("zen"), passes.twin
+        weights = redrawn(twin, lambda _: 1.0, random)
         x, step = (passes.noise(len(passes.x), random) for _ in range(2))
-        variances = _Variances(network)
         with torch.no_grad():
-            features = _features(network, x)
-            scale = variances.sum_of_logs()
-            change = features - _features(network, x + _STEP * step)
+            features = _features(twin, weights, x)
+            scale = _logs_of_deviations(twin)
+            change = features - _features(twin, weights, x + _STEP * step)
         distance = float(change.abs().flatten(1).sum(dim=1).double().mean())
         return log(max(distance, _LEAST)) + scale
 
 
-class _Variances:
-    """Batch norms that remember the variances of the last batch alone."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self.norms = [module for module in network.modules() if isinstance(module, NORMS)]
-        for norm in self.norms:
-            zeros = torch.zeros(norm.num_features, dtype=precision_of(network))
-            norm.track_running_stats, norm.momentum = True, 1.0
-            norm.running_mean, norm.running_var = zeros.clone(), zeros
-
-    def sum_of_logs(self) -> float:
-        variances = [(n.running_var, n.eps) for n in self.norms]
-        return sum(log(float(v.double().mean()) + eps) / 2 for v, eps in variances if v is not None)
+def _logs_of_deviations(twin: nn.Module) -> float:
+    """Return the sum over batch norms of the logs of the last batch's deviations."""
+    norms = [(m.running_var, m.eps) for m in twin.modules() if isinstance(m, NORMS)]
+    return sum(log(float(v.double().mean()) + eps) / 2 for v, eps in norms if v is not None)
 
 
-def _features(network: nn.Module, x: Tensor) -> Tensor:
+def _features(network: nn.Module, weights: dict[str, Tensor], x: Tensor) -> Tensor:
     """Return what the last layer in front of the classifier puts out."""
     found: list[Tensor] = []
 
@@ -79,5 +69,5 @@ def _features(network: nn.Module, x: Tensor) -> Tensor:
             found[:] = [taken]
 
     with watched(network, lambda m: isinstance(m, (*WEIGHTED, *NORMS, *RELUS)), watch):
-        network(x)
+        functional_call(network, weights, (x,))
     return found[0]
