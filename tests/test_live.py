@@ -31,14 +31,16 @@ from workbench.errors import (
     DataMissing,
     ParameterError,
     StoreError,
+    StudyError,
     TrainingFailed,
     UnknownName,
 )
 from workbench.harness.drive import run_study
 from workbench.harness.opening import open_benchmark
+from workbench.harness.plan import prepare
 from workbench.harness.runner import Log
 from workbench.harness.sections import BenchmarkEntry
-from workbench.harness.study import load_study
+from workbench.harness.study import load_study, parse_study
 from workbench.networks import build
 from workbench.report.page import write_report
 from workbench.report.results import read_results, summary, table
@@ -415,6 +417,18 @@ def test_without_torch_it_names_the_extra() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "nas-workbench[torch]" in done.stdout
+
+
+def test_predictors_are_compared_on_tables_only() -> None:
+    study = {
+        "name": "x",
+        "kind": "predictors",
+        "predictors": ["ridge"],
+        "sizes": [10],
+        "benchmarks": [{"name": "live/mlp/digits"}],
+    }
+    with pytest.raises(StudyError, match="live/mlp/digits knows no true scores to predict"):
+        prepare(parse_study(study))
 
 
 # -- a study ---------------------------------------------------------------------------------------

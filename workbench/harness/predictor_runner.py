@@ -55,8 +55,11 @@ def execute(spec: RunSpec) -> RunResult:
 
 
 def faults(study: PredictorStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
-    """Yield the benchmarks that are too small for what is to be learned from and asked."""
+    """Yield the benchmarks that know no truth, or hold too little to learn from and to be asked."""
     for i, bench in enumerate(benchmarks):
+        if bench.optimum is None:
+            yield f"benchmarks[{i}]: {bench.name} knows no true scores to predict: name a table"
+            continue
         try:
             split(study, bench, study.benchmarks[i].label, 0).at(study.largest)
         except WorkbenchError as error:
