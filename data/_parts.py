@@ -144,7 +144,7 @@ def write_part(folder: Path, index: int, rows: Sequence[Row], made: Sequence[Any
 
 def _load(path: Path) -> Mapping[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
     except (OSError, ValueError, EOFError, BadZipFile, KeyError) as error:
         raise TableError(f"{path} is damaged ({error}): fetch it again") from error
