@@ -10,7 +10,9 @@ import numpy as np
 from workbench import registry
 from workbench.registry import Family
 
-FAMILIES: tuple[Family, ...] = ("spaces", "encodings", "predictors", "strategies", "benchmarks")
+FAMILIES: tuple[Family, ...] = (
+    "spaces", "encodings", "predictors", "proxies", "strategies", "benchmarks", "networks", "datasets",
+)  # fmt: skip
 
 
 class Row(NamedTuple):
