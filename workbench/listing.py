@@ -8,11 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from workbench import registry
-from workbench.registry import Family
+from workbench.registry import PACKAGES, Family
 
-FAMILIES: tuple[Family, ...] = (
-    "spaces", "encodings", "predictors", "proxies", "strategies", "benchmarks", "networks", "datasets",
-)  # fmt: skip
+FAMILIES: tuple[Family, ...] = tuple(PACKAGES)
 
 
 class Row(NamedTuple):

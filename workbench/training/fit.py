@@ -93,7 +93,8 @@ def _resumed(trainer: Trainer, path: Path) -> Curves:
         state: dict[str, Any] = torch.load(path, map_location=trainer.device, weights_only=True)
     except (RuntimeError, OSError, EOFError, UnpicklingError, BadZipFile) as error:
         raise StoreError(
-            f"the checkpoint {path} cannot be read ({error}); delete it to train from the start"
+            f"the checkpoint {path} is damaged ({type(error).__name__}); delete it to train from"
+            " the start"
         ) from error
     if state.get("of") != fingerprint(trainer):
         raise StoreError(
