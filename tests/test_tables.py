@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filelock import FileLock
+from scipy.stats import spearmanr
 from typer.testing import CliRunner
 
 from workbench.cli import app
 from workbench.data import _parts
 from workbench.data._open import benchmark
 from workbench.data._plan import load_plan
-from workbench.data.measured import Measured
+from workbench.data.measured import SHIPPED, Measured
 from workbench.errors import DataMissing, StoreError, StudyError, TableError, UnknownName
 from workbench.tables import verify as verifying
 from workbench.tables.measure import measure
@@ -256,3 +257,23 @@ def test_the_command_measures_and_says_so(table: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["measure", str(folder), "-n", "7", "--workers", "1"])
     assert done.exit_code == 0
     assert "7 of 6466 architectures are measured, 1 of them now" in done.output
+
+
+@pytest.mark.slow
+def test_the_shipped_table_comes_out_again() -> None:
+    """Five entries of ``nb201-mnist``, all seeds and epochs: what a user is promised."""
+    verdict = verify(SHIPPED / "nb201-mnist", 5, workers=1)
+    assert verdict.holds, "\n".join(verdict.lines())
+
+
+def test_the_shipped_table_is_signal() -> None:
+    """Two seeds agree in the order of cells: Spearman .85 over all, .5 within the better half."""
+    bench = Measured("nb201-mnist")
+    final = bench.rows.valid_right[:, :, -1]
+    better = final.mean(axis=1) >= np.median(final.mean(axis=1))
+    for a, b in ((0, 1), (0, 2), (1, 2)):
+        assert spearmanr(final[:, a], final[:, b]).statistic >= 0.85
+        assert spearmanr(final[better, a], final[better, b]).statistic > 0.5
+    assert bench.rows.seconds.sum(axis=1).mean() < 2
+    for check in benchmark_checks():
+        check(bench)
