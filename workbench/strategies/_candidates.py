@@ -17,7 +17,7 @@ WHOLE = 1 << 17
 
 _NUMBERS = 1 << 27
 _DEFAULT_SIZE = 1000
-_BLOCK = 4096
+_BLOCK = 512
 
 Features: TypeAlias = NDArray[np.float32] | Floats
 
