@@ -55,7 +55,7 @@ def test_contract_with_another_score(name: str, score: str, check: Check) -> Non
 
 def test_names() -> None:
     names = benchmark_names()
-    assert len(names) == len(set(names)) == 3 + 9 + 4 + 8 + 1
+    assert len(names) == len(set(names)) == 3 + 9 + 4 + 8 + 1 + 1
     assert benchmark("nb201/cifar10") is benchmark("nb201/cifar10")
     assert {entry.name for entry in registry.describe("benchmarks")} >= {"nb201", "analog"}
     assert {e.name: e.extra for e in registry.describe("benchmarks")}["analog"] == "analog"

@@ -140,6 +140,8 @@ def test_every_packaged_file_is_read_with_its_own_list() -> None:
     for full in benchmark_names():
         family, dataset = full.split("/")
         cls: type[PackagedBenchmark] = registry.load("benchmarks", family)
+        if family == "measured":  # numpy archives without pickles
+            continue
         assert {name.partition(".")[0] for name in cls.ADMITTED} <= {"numpy", "analognasbench"}
         if dataset == cls.DATASETS[0]:
             path = cls.source(dataset)
