@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -21,6 +21,7 @@ from workbench.training.datasets import Dataset
 from workbench.types import Arch
 
 if TYPE_CHECKING:
+    from workbench.training.batches import Split
     from workbench.training.settings import Settings
     from workbench.training.trainer import Trainer
 
@@ -70,17 +71,27 @@ class Recipe:
         parts = [self.digest, list(arch), replicate, settings, version("torch")]
         return sha256(json.dumps(parts).encode()).hexdigest()
 
-    def trainer(self, arch: Arch, replicate: int) -> Trainer:
-        """Return a trainer of one network before its first epoch."""
-        from workbench.networks import build
+    @cached_property
+    def splits(self) -> tuple[Split, Split, Split]:
+        """Training, validation and test part."""
         from workbench.training.batches import Split
-        from workbench.training.trainer import Trainer
 
         data = self.data
-        seed = entropy("live", data.name, *arch, replicate) >> 65
-        network = build(self.space, arch, data.shape, data.classes, seed=seed, **self.network)
-        train, valid = Split.of(data.x_train, data.y_train), Split.of(data.x_valid, data.y_valid)
-        return Trainer([network], train, valid, self.settings(arch), [seed])
+        return (
+            Split.of(data.x_train, data.y_train),
+            Split.of(data.x_valid, data.y_valid),
+            Split.of(data.x_test, data.y_test),
+        )
+
+    def trainer(self, arch: Arch, seeds: Sequence[int]) -> Trainer:
+        """Return a trainer of one network a seed, before its first epoch."""
+        from workbench.networks import build
+        from workbench.training.trainer import Trainer
+
+        shape, classes = self.data.shape, self.data.classes
+        networks = [build(self.space, arch, shape, classes, seed=s, **self.network) for s in seeds]
+        train, valid, _ = self.splits
+        return Trainer(networks, train, valid, self.settings(arch), seeds)
 
 
 def trained(recipe: Recipe, results: Results, arch: Arch, replicate: int, epochs: int) -> Result:
@@ -111,15 +122,14 @@ def trained(recipe: Recipe, results: Results, arch: Arch, replicate: int, epochs
 
 
 def _continued(recipe: Recipe, results: Results, arch: Arch, replicate: int, epochs: int) -> Result:
-    from workbench.training.batches import Split
-
     key = recipe.key(arch, replicate)
     checkpoint = results.checkpoint(key)
-    trainer = recipe.trainer(arch, replicate)
+    seed = entropy("live", recipe.data.name, *arch, replicate) >> 65
+    trainer = recipe.trainer(arch, [seed])
     result = results.read(key)
     if result is None:
         result = Result(sum(p.numel() for p in trainer.network.parameters()))
-    test = Split.of(recipe.data.x_test, recipe.data.y_test)
+    test = recipe.splits[2]
     for epoch in range(result.epochs + 1, epochs + 1):
         _one_more(trainer, result, test, epoch, checkpoint)
         results.write(key, result)

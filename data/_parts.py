@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import TableError
-from workbench.types import Archs
+from workbench.types import Archs, Floats
 
 LOG = "begun.jsonl"
 DIVERGED = -1
@@ -206,3 +206,8 @@ class Log:
 def _ends_a_line(file: Any) -> bool:
     file.seek(-1, os.SEEK_END)
     return bool(file.read(1) == b"\n")
+
+
+def percent(right: Any, of: int) -> Floats:
+    """Return right answers in percent; a training that had diverged counts as 0 %."""
+    return np.asarray(np.where(right == DIVERGED, 0.0, 100.0 * right / of))

@@ -88,7 +88,7 @@ class Live(Benchmark):
     def _tried_out(self) -> Any:
         """Return the settings of a first architecture, so that what is wrong shows at once."""
         arch = tuple(self.space.sample(1, np.random.default_rng(0))[0].tolist())
-        return self._recipe.trainer(arch, 0).settings
+        return self._recipe.trainer(arch, [0]).settings
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _opened, self._options

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from workbench.data._packaged import opened
-from workbench.data._parts import DIVERGED, Rows, parts, read
+from workbench.data._parts import Rows, parts, percent, read
 from workbench.data._plan import TablePlan, load_plan
 from workbench.data._table import Facts, Table, TableBenchmark
 from workbench.errors import UnknownName
@@ -116,9 +116,9 @@ def _values(plan: TablePlan, rows: Rows) -> Floats:
     """Return the metrics, ``(n, seeds, epochs, metrics)``."""
     n, seeds, epochs = rows.valid_right.shape
     test = np.full((n, seeds, epochs), np.nan)
-    test[:, :, -1] = _percent(rows.test_right, rows.data["test"])
+    test[:, :, -1] = percent(rows.test_right, rows.data["test"])
     seconds = np.cumsum(rows.seconds, axis=1, dtype=np.float64)[:, None]
-    found = [_percent(rows.valid_right, rows.data["valid"]), test, rows.train_loss, seconds]
+    found = [percent(rows.valid_right, rows.data["valid"]), test, rows.train_loss, seconds]
     if plan.space == "nb201":
         shape, classes, settings = rows.data["shape"], rows.data["classes"], dict(plan.network)
         flops = counts.flops(rows.archs, shape, classes, **settings)
@@ -129,7 +129,3 @@ def _values(plan: TablePlan, rows: Rows) -> Floats:
     for metric, numbers in enumerate(found):
         values[..., metric] = numbers
     return values
-
-
-def _percent(right: Any, of: int) -> Floats:
-    return np.asarray(np.where(right == DIVERGED, 0.0, 100.0 * right / of))

@@ -12,6 +12,7 @@ from filelock import FileLock
 from scipy.stats import spearmanr
 from typer.testing import CliRunner
 
+from workbench import registry
 from workbench.cli import app
 from workbench.data import _parts
 from workbench.data._open import benchmark
@@ -20,6 +21,7 @@ from workbench.data.measured import SHIPPED, Measured
 from workbench.errors import DataMissing, StoreError, StudyError, TableError, UnknownName
 from workbench.tables import verify as verifying
 from workbench.tables.measure import measure
+from workbench.tables.train import _Work
 from workbench.tables.verify import verify
 from workbench.testing.benchmarks import Check, benchmark_checks
 
@@ -277,3 +279,22 @@ def test_the_shipped_table_is_signal() -> None:
     assert bench.rows.seconds.sum(axis=1).mean() < 2
     for check in benchmark_checks():
         check(bench)
+
+
+def test_joint_spaces_are_trained_as_their_architectures_say(tmp_path: Path) -> None:
+    """Batch size and learning rate of ``mlp`` are decisions: no two rows are trained alike."""
+    folder = tmp_path / "mlp"
+    folder.mkdir()
+    (folder / "table.toml").write_text(
+        'space = "mlp"\ndata = "digits"\nseeds = 1\noptions = {train = 40, valid = 40}\n'
+        "training = {epochs = 1}\n",
+        encoding="utf-8",
+    )
+    plan = load_plan(folder)
+    network = registry.load("networks", "mlp")
+    for number in (0, 1):
+        arch = tuple(plan.archs[number].tolist())
+        used = _Work(plan).trainer(arch).settings.model_dump()
+        decided = network.settings(arch)
+        assert {"batch_size", "learning_rate"} <= set(decided)
+        assert {key: used[key] for key in decided} == decided

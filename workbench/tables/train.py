@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.data._live_training import Recipe
 from workbench.data._parts import DIVERGED, Row
 from workbench.data._plan import TablePlan
 from workbench.seeds import entropy
 from workbench.types import Arch, Floats
+
+if TYPE_CHECKING:
+    from workbench.training.trainer import Trainer
 
 
 def row_of(plan: TablePlan, made: int = 0) -> Callable[[int], Row]:
@@ -29,9 +33,9 @@ def try_out(plan: TablePlan) -> dict[str, Any]:
     """
     work = _Work(plan)
     work.trainer(tuple(plan.archs[0].tolist()))
-    parts = {"train": work.train, "valid": work.valid, "test": work.test}
-    sizes = {name: len(part) for name, part in parts.items()}
-    data = work.data
+    data = work.recipe.data
+    parts = zip(("train", "valid", "test"), work.recipe.splits, strict=True)
+    sizes = {name: len(part) for name, part in parts}
     return {"sha256": data.sha256, "shape": list(data.shape), "classes": data.classes} | sizes
 
 
@@ -48,26 +52,16 @@ class _Work:
     """A plan with its data in memory."""
 
     def __init__(self, plan: TablePlan) -> None:
-        from workbench.training.batches import Split
         from workbench.training.datasets import load
-        from workbench.training.settings import Settings
 
         self.plan = plan
-        self.data = load(plan.data, **plan.options)
-        self.settings = Settings.of(**plan.training)
-        self.train = Split.of(self.data.x_train, self.data.y_train)
-        self.valid = Split.of(self.data.x_valid, self.data.y_valid)
-        self.test = Split.of(self.data.x_test, self.data.y_test)
+        self.recipe = Recipe(
+            plan.whole, load(plan.data, **plan.options), plan.network, plan.training
+        )
 
-    def trainer(self, arch: Arch) -> Any:
-        from workbench.networks import build
-        from workbench.training.trainer import Trainer
-
+    def trainer(self, arch: Arch) -> Trainer:
         seeds = [entropy("table", self.plan.space, *arch, s) >> 65 for s in range(self.plan.seeds)]
-        shape, classes, settings = self.data.shape, self.data.classes, self.plan.network
-        space = self.plan.whole
-        networks = [build(space, arch, shape, classes, seed=s, **settings) for s in seeds]
-        return Trainer(networks, self.train, self.valid, self.settings, seeds)
+        return self.recipe.trainer(arch, seeds)
 
     def row(self, number: int) -> Row:
         from workbench.training.fit import fit
@@ -75,14 +69,15 @@ class _Work:
         arch = self.plan.archs[number].tolist()
         trainer = self.trainer(tuple(arch))
         curves = fit(trainer)
-        test = np.where(trainer.alive, trainer.score(self.test), np.nan)
+        _, valid, test = self.recipe.splits
+        tested = np.where(trainer.alive, trainer.score(test), np.nan)
         return Row(
             number,
             0,
             arch,
-            _right(curves.score, len(self.valid)),
+            _right(curves.score, len(valid)),
             _single(curves.train_loss),
-            _right(test, len(self.test)),
+            _right(tested, len(test)),
             curves.seconds.tolist(),
         )
 

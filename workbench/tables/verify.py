@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from workbench.data._parts import DIVERGED, Row, Rows, provenance, read
+from workbench.data._parts import Row, Rows, percent, provenance, read
 from workbench.data._plan import TablePlan, load_plan
 from workbench.processes import each
 from workbench.seeds import generator
 from workbench.tables.measure import Progress, origin, tell
 from workbench.tables.train import row_of, try_out
-from workbench.types import Floats
 
 NEAR = 200
 """Architectures of the most similar score that say how much seeds differ there."""
@@ -153,8 +152,8 @@ def _compared(plan: TablePlan, rows: Rows, row: Row, same_machine: bool) -> Chec
     return Checked(
         n,
         plan.whole.format(tuple(rows.archs[n].tolist())),
-        tuple(_percent(rows.valid_right[n, :, -1], valid).tolist()),
-        tuple(_percent(final, valid).tolist()),
+        tuple(percent(rows.valid_right[n, :, -1], valid).tolist()),
+        tuple(percent(final, valid).tolist()),
         noise(rows, n),
         same_machine,
         same,
@@ -167,7 +166,7 @@ def noise(rows: Rows, number: int) -> float:
     Pooled over the 200 architectures of the nearest mean, without itself: poor cells vary more.
     It is at least what one right answer makes.
     """
-    final = _percent(rows.valid_right[:, :, -1], rows.data["valid"])
+    final = percent(rows.valid_right[:, :, -1], rows.data["valid"])
     means, variances = final.mean(axis=1), final.var(axis=1, ddof=1)
     distance = np.abs(means - np.median(final[number]))
     distance[number] = np.inf
@@ -189,7 +188,3 @@ def _alike(then: dict[str, Any], now: dict[str, Any]) -> bool:
         then["packages"].get(name) == now["packages"].get(name) for name in ("torch", "numpy")
     )
     return versions and all(then.get(key) == now.get(key) for key in ("cpu_type", "data"))
-
-
-def _percent(right: Any, of: int) -> Floats:
-    return np.asarray(np.where(right == DIVERGED, 0.0, 100.0 * right / of))
