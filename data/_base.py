@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from workbench.spaces import Space
 from workbench.types import Arch, Archs, Evaluation, Evaluations, Floats, Ints, Metric
+
+
+class Networks(NamedTuple):
+    """What the networks of a benchmark were trained on, and how they are built.
+
+    ``dataset`` is the name of a data set with its options, ``settings`` are those of the network.
+    """
+
+    dataset: dict[str, Any]
+    settings: dict[str, Any]
 
 
 class Benchmark(ABC):
@@ -54,6 +64,11 @@ class Benchmark(ABC):
     def card(self) -> str:
         """Where the numbers come from and what is known of them, Markdown; empty if unknown."""
         return ""
+
+    @property
+    def networks(self) -> Networks | None:
+        """How its networks can be built again; None where they cannot, or nobody says."""
+        return None
 
     @abstractmethod
     def query(self, arch: Arch, epoch: int, replicate: int) -> Evaluation:

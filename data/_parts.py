@@ -88,7 +88,7 @@ def read(folder: Path) -> Rows:
     found = parts(folder)
     if not found:
         raise TableError(f"{folder} holds no part of a table; `workbench measure` writes them")
-    loaded = [_load(path) for path in found]
+    loaded = [load_archive(path) for path in found]
     columns = {}
     for name, kind in TYPES.items():
         try:
@@ -113,7 +113,7 @@ def read(folder: Path) -> Rows:
 def provenance(folder: Path, number: int) -> dict[str, Any]:
     """Return on what versions and machine the architecture of a number was measured."""
     for path in parts(folder):
-        part = _load(path)
+        part = load_archive(path)
         found = np.flatnonzero(part["number"] == number)
         if len(found):
             made: dict[str, Any] = json.loads(str(part["provenance"]))[part["made"][found[0]]]
@@ -128,8 +128,12 @@ def write_part(folder: Path, index: int, rows: Sequence[Row], made: Sequence[Any
         name: np.array([getattr(row, name) for row in ordered], dtype=kind)
         for name, kind in TYPES.items()
     }
-    path = folder / f"part-{index:04d}.npz"
-    temporary = folder / f".part-{uuid4().hex}.tmp"
+    return write_archive(folder / f"part-{index:04d}.npz", made, columns)
+
+
+def write_archive(path: Path, made: Any, columns: Mapping[str, NDArray[Any]]) -> Path:
+    """Write arrays with their provenance, at once or not at all, and return the path."""
+    temporary = path.parent / f".part-{uuid4().hex}.tmp"
     try:
         with temporary.open("xb") as file:
             np.savez_compressed(file, allow_pickle=False, provenance=json.dumps(made), **columns)
@@ -142,7 +146,14 @@ def write_part(folder: Path, index: int, rows: Sequence[Row], made: Sequence[Any
     return path
 
 
-def _load(path: Path) -> Mapping[str, NDArray[Any]]:
+def load_archive(path: Path) -> Mapping[str, NDArray[Any]]:
+    """Return the arrays of a file, none of which can be a pickle.
+
+    Raises
+    ------
+    TableError
+        It is damaged.
+    """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from workbench.data._base import Networks
 from workbench.data._packaged import opened
 from workbench.data._parts import Rows, parts, percent, read
 from workbench.data._plan import TablePlan, load_plan
+from workbench.data._scores import ProxyScores, read_scores
 from workbench.data._table import Facts, Table, TableBenchmark
 from workbench.errors import UnknownName
 from workbench.networks import _nb201_counts as counts
-from workbench.types import Floats, Metric
+from workbench.types import Archs, Floats, Metric
 
 SHIPPED = Path(__file__).resolve().parent / "tables"
 
@@ -78,6 +82,33 @@ class Measured(TableBenchmark):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return opened, (type(self), *self._asked)
+
+    @property
+    def networks(self) -> Networks:
+        """On what its networks were trained, and how they are built."""
+        return Networks({"name": self.plan.data, **self.plan.options}, dict(self.plan.network))
+
+    @cached_property
+    def proxies(self) -> ProxyScores:
+        """Zero-cost scores of the rows of the table, as `workbench measure` stored them."""
+        return read_scores(self.folder, self.rows.archs)
+
+    def proxy_scores(self, archs: Archs, names: Sequence[str] | None = None) -> Floats:
+        """Return stored zero-cost scores of architectures, ``(n, p)``; NaN where not known.
+
+        Of aggregates such as ``az_nas``, which rank a population, the parts are stored.
+
+        Raises
+        ------
+        UnknownName
+            No score of this name is stored.
+        """
+        stored = self.proxies
+        for name in names or ():
+            if name not in stored.names:
+                raise UnknownName("stored zero-cost score", name, stored.names)
+        columns = [stored.names.index(name) for name in names or stored.names]
+        return stored.scores[self.entries(archs)][:, columns]
 
     @property
     def card(self) -> str:

@@ -32,8 +32,9 @@ def pipeline(space: Space | str, predictor: Given = "auto", encoding: Given = No
         scikit-learn regressor.
     encoding : str, mapping, transformer, list of these or None, default None
         Likewise, of ``workbench list encodings``; several are put side by side by a
-        ``FeatureUnion``. None takes ``graph_features``, or ``hyperparameters`` where the space has
-        no graphs, and nothing where the predictor takes architectures as they are.
+        ``FeatureUnion``. ``{"name": "zero_cost", "dataset": ..., ...}`` are zero-cost scores. None
+        takes ``graph_features``, or ``hyperparameters`` where the space has no graphs, and nothing
+        where the predictor takes architectures as they are.
 
     Returns
     -------
@@ -128,8 +129,18 @@ def encoding_of(owner: object, given: Given, space: Space, model: Any = None) ->
             raise _error(owner, "encoding", "a name, a mapping, a list or a transformer", given)
         return clone(given)
     name, parameters = _named(owner, "encoding", given)
-    made = registry.load("encodings", name)
+    made = _zero_cost() if name == "zero_cost" else registry.load("encodings", name)
     return _made(owner, "encoding", made, {"space": space, **parameters})
+
+
+def _zero_cost() -> type[Any]:
+    """Return the transformer of zero-cost scores: an encoding that trains nothing but needs torch.
+
+    It is no file of ``encodings``, which know no networks.
+    """
+    from workbench.proxies import ZeroCost
+
+    return ZeroCost
 
 
 def default_encoding(space: Space) -> str:

@@ -340,7 +340,10 @@ def test_rows_that_fail_are_counted_and_said(
     failed = int(np.isnan(scores).sum())
     assert 0 < failed < 6
     assert steps[-1] == (6, 6, failed)
-    assert f"{failed} of 6 architectures have no scores" in caplog.text
+    assert f"{failed} of 6 architectures do not have all scores" in caplog.text
+    both, _ = _measure(proxies=[str(path), "params"])
+    np.testing.assert_array_equal(np.isnan(both[:, 0]), np.isnan(scores[:, 0]))
+    np.testing.assert_array_equal(both[:, 1], counts)
     path = tmp_path / "never.py"
     path.write_text(FUSSY.format(least=10**9).replace("Fussy", "Never"), encoding="utf-8")
     with pytest.raises(ParameterError, match="too small"):

@@ -101,12 +101,19 @@ def new(
     predictors: Annotated[
         bool, typer.Option("--predictors", help="One that compares predictors.")
     ] = False,
+    proxies: Annotated[
+        bool, typer.Option("--proxies", help="One that compares zero-cost proxies.")
+    ] = False,
 ) -> None:
     """Write a commented study file to start from."""
+    if predictors and proxies:
+        raise StudyError("a study compares one kind of thing: give --predictors or --proxies")
     if path.exists():
         raise StudyError(f"{path} is there already; choose another name")
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-") or "study"
-    template = "template-predictors.toml" if predictors else "template.toml"
+    template = "template.toml"
+    if predictors or proxies:
+        template = f"template-{'predictors' if predictors else 'proxies'}.toml"
     text = files("workbench.harness").joinpath(template).read_text(encoding="utf-8")
     path.write_text(text.replace("{name}", name), encoding="utf-8")
     print(path)
@@ -264,17 +271,20 @@ def measure(
     workers: Workers = _CORES,
     as_json: Json = False,
 ) -> None:
-    """Train a whole space, or a sample of it, into a benchmark table; or go on with it."""
+    """Train and score a whole space, or a sample, into a benchmark table; or go on with it."""
     from workbench.tables.measure import measure as measured
+    from workbench.tables.score import score
 
     with _going_on(), progress("measuring", "architectures") as shown:
         outcome = measured(folder, count, workers, shown)
+    with _going_on(), progress("scoring", "architectures") as shown:
+        scored = score(folder, workers, shown)
     if as_json:
-        _print_json(outcome._asdict())
+        _print_json(outcome._asdict() | {"scored": scored})
     else:
         print(
             f"{outcome.measured} of {outcome.of} architectures are measured, {outcome.new} of them"
-            f" now: {folder}"
+            f" now; zero-cost scores of {scored} were computed: {folder}"
         )
 
 
@@ -318,13 +328,17 @@ def _run(study: Any, source: str, out: Path | None, workers: int, as_json: bool)
 
 
 def _run_and_report(study: Any, source: str, folder: Path, workers: int, as_json: bool) -> int:
-    from workbench.harness.drive import run_plan
+    from workbench.harness.drive import run_ahead, run_plan
+    from workbench.harness.kinds import kind_of
     from workbench.harness.plan import prepare
 
     # What plug-ins print must not stand among the results.
     with redirect_stdout(sys.stderr):
         with progress("trying what is compared", study.COMPARED) as tried:
             plan: Plan = prepare(study, source, tried)
+        if kind_of(study).ahead is not None:
+            with progress("scoring", "architectures") as scored:
+                run_ahead(plan, folder, workers, scored)
         with progress(study.name, "runs") as shown:
             outcome = run_plan(plan, folder, workers, shown)
     if not outcome.ran:

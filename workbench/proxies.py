@@ -12,7 +12,7 @@ try:
     from workbench.predictors.zero_cost._passes import Passes
     from workbench.predictors.zero_cost._population import measure
     from workbench.predictors.zero_cost._ranks import log_ranks, rank_sum, vote
-    from workbench.predictors.zero_cost._score import ALL, CLASSICAL, score
+    from workbench.predictors.zero_cost._score import ALL, CLASSICAL, columns_of, score
     from workbench.predictors.zero_cost._transformer import ZeroCost
 except ModuleNotFoundError as error:
     from workbench.errors import MissingExtra
@@ -27,6 +27,7 @@ __all__ = [
     "Passes",
     "Proxy",
     "ZeroCost",
+    "columns_of",
     "log_ranks",
     "measure",
     "rank_sum",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeAlias
@@ -30,7 +31,12 @@ class Noise:
 
 
 Data: TypeAlias = Any
-"""The name of a data set; a ``Dataset``; ``Noise``; or examples and their classes, two arrays."""
+"""What a batch is drawn from.
+
+The name of a data set; its name with options, ``{"name": "mnist5k", "size": 14}``, or noise,
+``{"name": "noise", "shape": [3, 32, 32], "classes": 10}``; a ``Dataset``; ``Noise``; or examples
+and their classes, two arrays.
+"""
 
 
 class Batch(NamedTuple):
@@ -54,11 +60,14 @@ def batch_of(data: Data, size: int, seed: int) -> Batch:
     Raises
     ------
     ParameterError
-        What is given is no data set, or has less examples than the batch.
+        What is given is no data set, has options that it does not take, or less examples than the
+        batch.
     UnknownName, DataMissing
         As ``workbench.training.datasets.load`` does.
     """
     rng = generator("zero_cost", seed, "batch")
+    if isinstance(data, Mapping):
+        data = _named(dict(data))
     if isinstance(data, Noise):
         x = rng.standard_normal((size, *data.shape), dtype=np.float32)
         return Batch(x, rng.permutation(np.arange(size) % data.classes), data.classes)
@@ -72,6 +81,23 @@ def batch_of(data: Data, size: int, seed: int) -> Batch:
     return Batch(x[rows].astype(np.float32), y[rows].astype(np.int64), classes)
 
 
+def _named(given: dict[str, Any]) -> Data:
+    name = given.pop("name", None)
+    if name != "noise":
+        if not isinstance(name, str):
+            raise _wrong(f"a mapping without a name ({', '.join(given) or 'an empty one'})")
+        from workbench.training.datasets import load
+
+        return load(name, **given)
+    if {*given} != {"shape", "classes"}:
+        raise _wrong(f"noise with {', '.join(given) or 'nothing'}: it takes shape and classes")
+    shape, classes = given["shape"], given["classes"]
+    counts = [*shape, classes] if isinstance(shape, list | tuple) else [0]
+    if not all(type(n) is int and n > 0 for n in counts):
+        raise _wrong(f"noise of shape {shape!r} and {classes!r} classes")
+    return Noise(tuple(shape), classes)
+
+
 def _arrays(data: Data) -> tuple[NDArray[Any], NDArray[Any], int]:
     if isinstance(data, str):
         from workbench.training.datasets import load
@@ -83,7 +109,12 @@ def _arrays(data: Data) -> tuple[NDArray[Any], NDArray[Any], int]:
         x, y = np.asarray(data[0]), np.asarray(data[1])
         if y.ndim == 1 and y.dtype.kind in "iu" and len(y):
             return x, y, int(y.max()) + 1
-    raise ParameterError(
-        "The 'dataset' parameter of ZeroCost must be the name of a data set, a Dataset, Noise, or"
-        f" (X, y) with y of classes from 0. Got {type(data).__name__} instead."
+    raise _wrong(type(data).__name__)
+
+
+def _wrong(got: str) -> ParameterError:
+    return ParameterError(
+        "The 'dataset' parameter of ZeroCost must be the name of a data set, alone or in a mapping"
+        " with its options, a Dataset, Noise, or (X, y) with y of classes from 0."
+        f" Got {got} instead."
     )

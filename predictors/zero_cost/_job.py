@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -47,7 +49,7 @@ class Task(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Scores, or why there are none."""
+    """Scores, and why there are not all."""
 
     arch: Arch
     scores: Scores
@@ -57,8 +59,13 @@ class Outcome(NamedTuple):
 def scored(job: Job, task: Task) -> Outcome:
     shape = job.batch.x.shape[1:]
     built = build(job.space, task.arch, shape, job.batch.classes, seed=job.seed, **job.settings)
+    of = partial(scores_of, built, job.batch.x, job.batch.y, seed=job.seed)
     try:
-        scores = scores_of(built, job.batch.x, job.batch.y, task.names, seed=job.seed)
+        return Outcome(task.arch, of(task.names), None)
     except WorkbenchError as error:
-        return Outcome(task.arch, {}, error)
-    return Outcome(task.arch, scores, None)
+        fault = error
+    found: Scores = {}
+    for name in task.names:
+        with suppress(WorkbenchError):
+            found |= of([name])
+    return Outcome(task.arch, found, fault)

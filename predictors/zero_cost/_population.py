@@ -45,9 +45,9 @@ def measure(
     Parameters
     ----------
     space : Space
-        ``workbench/networks`` holds a file of its name.
+        ``workbench/networks`` holds a file of its name, or of that of which it is a part.
     archs : integer ndarray of shape (n, d)
-    dataset : str, Dataset, Noise, or (X, y)
+    dataset : str, mapping, Dataset, Noise, or (X, y)
         Its shape and classes are those of the network; the batch is drawn from its training part.
     proxies : sequence of str, default all 17
         Names, or paths of files.
@@ -64,7 +64,7 @@ def measure(
     -------
     scores, seconds : ndarray of shape (n, p)
         Seconds are of one CPU, the building of the network not included: passes that several
-        proxies share are in those of each. Rows that failed are NaN, which the log says.
+        proxies share are in those of each. What cannot be computed is NaN, which the log says.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def measure(
     """
     archs = space.check(archs)
     names = list(proxies)
-    job = Job(space, batch_of(dataset, batch_size, seed), dict(network or {}), seed)
+    job = Job(space.whole, batch_of(dataset, batch_size, seed), dict(network or {}), seed)
     known = _known(job, archs, names, workers, progress)
     table = [known.get(arch, {}) for arch in _tuples(archs)]
     scores = [_column(name, table) for name in names]
@@ -98,16 +98,17 @@ def _known(
         finished = len(distinct) - len(tasks)
         for outcome in each(partial(scored, job), tasks, workers):
             finished += 1
-            if outcome.fault is None:
-                scores = {wanted[name]: score for name, score in outcome.scores.items()}
+            scores = {wanted[name]: score for name, score in outcome.scores.items()}
+            if scores:
                 known.setdefault(outcome.arch, {}).update(scores)
                 store.add(outcome.arch, scores)
-            else:
+            if outcome.fault is not None:
                 faults.append(outcome)
             if progress is not None:
                 progress(finished, len(distinct), len(faults))
-    _report(faults, len(distinct))
-    return {a: {back[s]: one for s, one in row.items() if s in back} for a, row in known.items()}
+    found = {a: {back[s]: one for s, one in row.items() if s in back} for a, row in known.items()}
+    _report(faults, len(distinct), any(found.get(arch) for arch in distinct))
+    return found
 
 
 def _missing(scores: Scores, wanted: Mapping[str, str]) -> tuple[str, ...]:
@@ -136,14 +137,14 @@ def _oriented(name: str, table: list[Scores]) -> Floats:
     return _column(name, table) * (1 if proxy_of(name).higher_is_better else -1)
 
 
-def _report(faults: Sequence[Outcome], among: int) -> None:
+def _report(faults: Sequence[Outcome], among: int, something: bool) -> None:
     if not faults:
         return
     first = faults[0]
-    if len(faults) == among and first.fault is not None:
+    if not something and first.fault is not None:
         raise first.fault
     _log.warning(
-        "%d of %d architectures have no scores, the first is %s: %s",
+        "%d of %d architectures do not have all scores, the first is %s: %s",
         len(faults), among, first.arch, first.fault,
     )  # fmt: skip
 

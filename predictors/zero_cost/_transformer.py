@@ -24,8 +24,9 @@ class ZeroCost(Encoding):
     ----------
     space : Space
         One whose networks can be built.
-    dataset : str, Dataset, Noise, or (X, y)
-        The name of a data set, one that was loaded, noise, or examples and their classes.
+    dataset : str, mapping, Dataset, Noise, or (X, y)
+        The name of a data set, or ``{"name": ..., option: ...}``; one that was loaded; noise, or
+        ``{"name": "noise", "shape": [...], "classes": ...}``; or examples and their classes.
     proxies : sequence of str, default all 17
     network : mapping, optional
         Settings of the network: of ``nb201`` ``channels``, ``cells``, ``stages``, ``stem_stride``.

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from workbench.harness.executor import execute_all
+from workbench.harness.kinds import kind_of
 from workbench.harness.plan import Plan, Progress, prepare
 from workbench.harness.sections import Study
-from workbench.harness.store import open_store
+from workbench.harness.store import finished_runs, open_store
 from workbench.harness.study import load_study
 
 
@@ -48,7 +49,23 @@ def run_study(
         source = str(study)
         study = load_study(Path(study))
     plan = prepare(study, source)
+    run_ahead(plan, Path(folder or study.name), workers)
     return run_plan(plan, Path(folder or study.name), workers, progress)
+
+
+def run_ahead(plan: Plan, folder: Path, workers: int, progress: Progress | None = None) -> None:
+    """Do what several of a study's missing runs need, in parallel, where its kind has such."""
+    ahead = kind_of(plan.study).ahead
+    if ahead is None:
+        return
+    finished = finished_runs(folder)
+    missing = [n for n in range(plan.study.runs) if n not in finished]
+    if missing:
+        ahead(plan.study, missing, workers, progress or _silent)
+
+
+def _silent(done: int, of: int, failed: int) -> None:
+    """Show nothing."""
 
 
 def run_plan(plan: Plan, folder: Path, workers: int, progress: Progress | None = None) -> Outcome:

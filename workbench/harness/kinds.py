@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from workbench.data._base import Benchmark
-from workbench.harness import predictor_runner, runner
+from workbench.harness import predictor_runner, proxy_runner, runner
 from workbench.harness.result import RunResult
 from workbench.harness.sections import RunSpec, Study
 from workbench.spaces import Space
+
+Progress = Callable[[int, int, int], None]
 
 
 class Kind(NamedTuple):
     """``execute`` runs one spec; ``faults`` takes study and benchmarks and yields what is wrong.
 
     ``try_out`` tries one entry on one space and raises what is wrong with it; ``facts`` is what
-    the report wants to know of a benchmark beside the usual.
+    the report wants to know of a benchmark beside the usual. ``ahead``, where there is one, does
+    what several of the numbered runs need, in parallel, and keeps it in the cache.
     """
 
     execute: Callable[[RunSpec], RunResult]
     faults: Callable[[Any, Any], Iterable[str]]
     try_out: Callable[[Any, Space], None]
     facts: Callable[[Benchmark], dict[str, Any]]
+    ahead: Callable[[Any, Sequence[int], int, Progress], None] | None = None
 
 
 _KINDS = {
@@ -32,6 +36,13 @@ _KINDS = {
         predictor_runner.faults,
         predictor_runner.try_out,
         predictor_runner.facts,
+    ),
+    "proxies": Kind(
+        proxy_runner.execute,
+        proxy_runner.faults,
+        proxy_runner.try_out,
+        proxy_runner.facts,
+        proxy_runner.ahead,
     ),
 }
 

@@ -50,6 +50,7 @@ class BenchmarkEntry(Section):
     """
 
     name: Name
+    label: str = ""
     score: str | None = None
     table: str | None = None
     space: str | None = None
@@ -70,9 +71,8 @@ class BenchmarkEntry(Section):
         said = {"network": self.network, "training": self.training, "data": self.data}
         return {key: values for key, values in said.items() if values}
 
-    @property
-    def label(self) -> str:
-        """The name; of a benchmark in a plug-in file, without its folder."""
+    def default_label(self) -> str:
+        """Return the name; of a benchmark in a plug-in file, without its folder."""
         return map_paths(self.name, lambda path: Path(path).stem)  # type: ignore[no-any-return]
 
     @model_validator(mode="after")
@@ -121,22 +121,24 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _labels(self) -> Self:
-        for entry in self.entries:
-            if not entry.label:
-                object.__setattr__(entry, "label", entry.default_label())
+        named: list[BenchmarkEntry | Entry] = [*self.benchmarks, *self.entries]
+        for one in named:
+            if not one.label:
+                object.__setattr__(one, "label", one.default_label())
         for kind, labels in (
             ("benchmarks", [e.label for e in self.benchmarks]),
             (self.COMPARED, [e.label for e in self.entries]),
         ):
             twice = sorted({x for x in labels if labels.count(x) > 1})
             if twice:
-                remedy = "name each once" if kind == "benchmarks" else "give each its own label="
-                raise ValueError(f"{kind} appear twice: {', '.join(twice)}; {remedy}")
+                raise ValueError(
+                    f"{kind} appear twice: {', '.join(twice)}; give each its own label="
+                )
         return self
 
     @property
     def entries(self) -> Sequence[Entry]:
-        """What is compared: strategies, predictors."""
+        """What is compared: strategies, predictors, proxies."""
         found: Sequence[Entry] = getattr(self, self.COMPARED)
         return found
 

@@ -81,7 +81,7 @@ def split(study: PredictorStudy, bench: Benchmark, label: str, replicate: int) -
         The benchmark holds fewer architectures than the largest training size.
     """
     rng = seeds.generator(study.seed, label, replicate, "split")
-    pool = _pool(bench, rng)
+    pool = known_entries(bench, rng)
     order = rng.permutation(len(pool.archs))
     if len(order) < study.largest + _FEWEST:
         raise BenchmarkError(
@@ -99,7 +99,8 @@ def split(study: PredictorStudy, bench: Benchmark, label: str, replicate: int) -
     return Split(train, labels, {name: sets[name] for name in study.test_sets}, study.test)
 
 
-def _pool(bench: Benchmark, rng: np.random.Generator) -> Labelled:
+def known_entries(bench: Benchmark, rng: np.random.Generator) -> Labelled:
+    """Return every entry of a benchmark once; of one too large to be listed, a sample."""
     if bench.space.cardinality <= LISTED:
         return _listed(bench)
     return _labelled(bench, np.unique(bench.space.sample(_SAMPLE, rng), axis=0))

@@ -18,10 +18,15 @@ from pydantic import BaseModel
 
 from workbench.errors import StudyError, did_you_mean
 from workbench.harness.predictor_study import PredictorStudy
+from workbench.harness.proxy_study import ProxyStudy
 from workbench.harness.sections import Study, map_paths
 from workbench.harness.strategy_study import StrategyStudy
 
-KINDS: dict[str, type[Study]] = {"strategies": StrategyStudy, "predictors": PredictorStudy}
+KINDS: dict[str, type[Study]] = {
+    "strategies": StrategyStudy,
+    "predictors": PredictorStudy,
+    "proxies": ProxyStudy,
+}
 
 
 def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:

@@ -32,7 +32,7 @@ def build(
     Parameters
     ----------
     space : Space
-        ``workbench/networks`` holds a file of its name.
+        ``workbench/networks`` holds a file of its name, or of that of which it is a part.
     arch : Arch
     shape : tuple of int
         Of one example: ``(channels, height, width)`` of an image, ``(features,)`` of a row.
@@ -53,7 +53,7 @@ def build(
         A setting that the network does not take, or a wrong value.
     """
     space.check(np.array([arch]))
-    make = registry.load("networks", space.name)
+    make = registry.load("networks", space.whole.name)
     with torch.device("meta"):
         try:
             network: nn.Module = make(tuple(arch), tuple(shape), classes, **settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -13,7 +12,7 @@ from workbench.harness.predictor_runner import BOTH, TIMES
 from workbench.harness.predictor_study import PredictorStudy
 from workbench.harness.store import read_measures, read_meta, read_runs
 from workbench.harness.study import stored_study
-from workbench.report.render import write_text
+from workbench.report.numbers import nested, write_numbers
 from workbench.report.results import timing_of
 from workbench.types import Floats
 
@@ -121,14 +120,8 @@ def read_quality(folder: Path | str) -> Quality:
 
 def write_quality(quality: Quality) -> list[Path]:
     """Write ``results.parquet``, ``summary.json`` and ``timing.json`` into the study folder."""
-    folder = quality.folder
-    paths = [folder / name for name in ("results.parquet", "summary.json", "timing.json")]
-    partial = folder / "results.parquet.partial"
-    quality.measures.rename(columns={"entry": "predictor"}).to_parquet(partial, index=False)
-    partial.replace(paths[0])
-    write_text(paths[1], json.dumps(summary(quality), indent=1, sort_keys=True) + "\n")
-    write_text(paths[2], json.dumps(timing(quality), indent=1, sort_keys=True) + "\n")
-    return paths
+    numbers = summary(quality), timing(quality)
+    return write_numbers(quality.folder, quality.measures, "predictor", *numbers)
 
 
 def summary(quality: Quality) -> dict[str, Any]:
@@ -143,28 +136,15 @@ def summary(quality: Quality) -> dict[str, Any]:
         "sizes": study.sizes,
         "test_sets": study.test_sets,
         "labels": study.labels,
-        "benchmarks": {b: _nested(kept, b) for b in quality.benchmarks},
+        "benchmarks": {b: nested(kept, b) for b in quality.benchmarks},
     }
 
 
 def timing(quality: Quality) -> dict[str, Any]:
     """Return what ``timing.json`` holds: seconds and hosts, which differ from call to call."""
     times = quality.measures[quality.measures["metric"].isin(TIMES)]
-    measured = {b: _nested(times, b) for b in quality.benchmarks}
+    measured = {b: nested(times, b) for b in quality.benchmarks}
     return timing_of(quality.runs, "entry", quality.meta["provenance"]) | {"benchmarks": measured}
-
-
-def _nested(measures: pd.DataFrame, bench: str) -> dict[str, Any]:
-    """Return ``[predictor][test set][size][metric]`` of one benchmark."""
-    found: dict[str, Any] = {}
-    mine = measures[measures["benchmark"] == bench]
-    keys = ["entry", "test_set", "size", "metric"]
-    for key, values in mine.groupby(keys, sort=False)["value"]:
-        entry, of, size, metric = map(str, key)
-        sd = float(values.std()) if len(values) > 1 else None
-        place = found.setdefault(entry, {}).setdefault(of, {}).setdefault(size, {})
-        place[metric] = {"mean": float(values.mean()), "sd": sd, "runs": len(values)}
-    return found
 
 
 def _far_from_reference(size: int) -> tuple[float, int]:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.harness.store import read_meta
+from workbench.report import agreement, quality_words
+from workbench.report.agreement_page import write_agreement_report
 from workbench.report.page import verdict_of, write_report
 from workbench.report.quality import read_quality, write_quality
 from workbench.report.quality import summary as quality_summary
 from workbench.report.quality_page import write_quality_report
-from workbench.report.quality_words import sentences
 from workbench.report.results import read_results, summary, write_results
 
 
@@ -30,11 +31,27 @@ def write_all(folder: Path) -> Written:
     StoreError
         The folder holds no study.
     """
-    if read_meta(folder)["study"]["kind"] == "predictors":
-        quality = read_quality(folder)
-        write_quality(quality)
-        page = write_quality_report(quality)
-        return Written(page, sentences(quality), quality_summary(quality))
+    return _WRITERS[read_meta(folder)["study"]["kind"]](folder)
+
+
+def _strategies(folder: Path) -> Written:
     results = read_results(folder)
     write_results(results)
     return Written(write_report(results), verdict_of(results), summary(results))
+
+
+def _predictors(folder: Path) -> Written:
+    quality = read_quality(folder)
+    write_quality(quality)
+    page = write_quality_report(quality)
+    return Written(page, quality_words.sentences(quality), quality_summary(quality))
+
+
+def _proxies(folder: Path) -> Written:
+    found = agreement.read_agreement(folder)
+    agreement.write_agreement(found)
+    page = write_agreement_report(found)
+    return Written(page, agreement.sentences(found), agreement.summary(found))
+
+
+_WRITERS = {"strategies": _strategies, "predictors": _predictors, "proxies": _proxies}

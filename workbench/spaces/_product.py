@@ -333,6 +333,11 @@ class Space:
             " such as one_hot"
         )
 
+    @property
+    def whole(self) -> Space:
+        """The space that this one is a part of, or itself: by its name networks are built."""
+        return self
+
     def restrict(self, mask: Mask) -> Space:
         """Return the part of this space that a mask over ``index`` admits, shape ``(size,)``."""
         from workbench.spaces._restricted import RestrictedSpace

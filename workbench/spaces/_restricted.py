@@ -37,6 +37,11 @@ class RestrictedSpace(Space):
     def __repr__(self) -> str:
         return f"<space {self.name}: {len(self._members)} members>"
 
+    @property
+    def whole(self) -> Space:
+        """The space that this one is a part of."""
+        return self.base.whole
+
     def all(self) -> Archs:
         """Return every member, in the order of ``index``."""
         return self._members.copy()

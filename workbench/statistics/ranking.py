@@ -56,7 +56,7 @@ def order_measures(
     tenth = best[: max(2, round(TOP_PART * len(truth)))]
     found = {
         "tau": kendall(truth, predicted),
-        "spearman": _spearman(truth, predicted),
+        "spearman": spearman(truth, predicted),
         "pearson": _pearson(truth, predicted),
         "precision": len(np.intersect1d(best[:top], chosen)) / top,
         "regret": float(truth[best[0]] - truth[chosen].max()),
@@ -94,7 +94,8 @@ def kendall(truth: Floats, predicted: Floats) -> float:
     return float(kendalltau(truth, predicted).statistic)
 
 
-def _spearman(truth: Floats, predicted: Floats) -> float:
+def spearman(truth: Floats, predicted: Floats) -> float:
+    """Return Spearman's correlation; 0 where the predictions are constant."""
     from scipy.stats import rankdata
 
     return _pearson(rankdata(truth), rankdata(predicted))

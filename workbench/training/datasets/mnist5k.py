@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from workbench.cache import cached
 from workbench.errors import DataMissing, MissingExtra
 from workbench.training.datasets._base import Examples, Source
-from workbench.training.datasets._images import averaged
+from workbench.training.datasets._images import repeated, resized
 from workbench.training.datasets._split import hash_shares
 
 EXTRA = "mnist5k"
@@ -31,20 +31,25 @@ class Mnist5k(Source):
     Parameters
     ----------
     size : int, default=28
-        Height and width; 14 averages each 2x2 pixels, 7 each 4x4. The parts do not depend on it.
+        Height and width; 14 averages each 2x2 pixels, 7 each 4x4; above 28 images are enlarged by
+        bilinear interpolation. The parts do not depend on it.
+    channels : int, default=1
+        How often the grey value is repeated, for networks that want colours.
     """
 
     SHARES = (0.4, 0.3)
 
-    def __init__(self, size: int = SIDE) -> None:
+    def __init__(self, size: int = SIDE, channels: int = 1) -> None:
         self.size = size
+        self.channels = channels
 
     def read(self) -> Examples:
         """Return all examples; see ``Source.read``."""
         rows = _rows()
         x = np.ascontiguousarray(rows[:, :-1]).reshape(-1, 1, SIDE, SIDE)
+        seen = resized(x, self.size, "mnist5k")
         return Examples(
-            averaged(x, self.size, "mnist5k"),
+            repeated(seen, self.channels, "mnist5k"),
             rows[:, -1].astype(np.int64),
             hash_shares(x),
             tuple(map(str, range(10))),

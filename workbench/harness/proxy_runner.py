@@ -1,0 +1,243 @@
+"""One run of a proxy study: how the scores of one proxy order architectures, from one batch.
+
+All scores of a benchmark and a replicate are computed together, ahead of the runs that look at
+them, and kept in the cache: killed at any time, a study goes on from there.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.stats import rankdata
+
+from workbench import registry, seeds
+from workbench.data._base import Benchmark
+from workbench.errors import BenchmarkError, WorkbenchError
+from workbench.harness.opening import open_benchmark
+from workbench.harness.predictor_runner import Measure
+from workbench.harness.proxy_study import COUNTS, ProxyBenchmark, ProxyEntry, ProxyStudy
+from workbench.harness.result import RunResult, describe_fault
+from workbench.harness.sections import RunSpec
+from workbench.harness.splits import known_entries
+from workbench.spaces import Space
+from workbench.statistics.ranking import kendall, spearman
+from workbench.types import Archs, Floats, Mask
+
+ALL, TOP = "all", "top"
+"""The sets of architectures that order is measured in: all scored ones, and the truly best."""
+
+Progress = Callable[[int, int, int], None]
+
+_RESAMPLES = 1000
+_LEAST = 3
+
+
+class Scored(NamedTuple):
+    """Architectures of a benchmark, their truth ``(n,)``, and how their networks are scored."""
+
+    space: Space
+    archs: Archs
+    truth: Floats
+    dataset: dict[str, Any]
+    build: dict[str, Any]
+    batch_size: int
+
+    def key(self) -> str:
+        """Return what the scores depend on, beside the replicate."""
+        said = [self.space.whole.name, self.dataset, self.build, self.batch_size]
+        return json.dumps([*said, self.archs.tolist()], sort_keys=True)
+
+
+def execute(spec: RunSpec) -> RunResult:
+    """Run one spec from its seeds alone; a fault of the proxy is recorded, not raised."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    measures: list[Measure] = []
+    error = None
+    try:
+        measures.extend(_measures(spec))
+    except (Exception, SystemExit) as fault:  # a proxy may be anybody's code
+        error = describe_fault(fault)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return RunResult(spec.number, {"measures": measures}, error, wall, cpu)
+
+
+def ahead(study: ProxyStudy, numbers: Sequence[int], workers: int, progress: Progress) -> None:
+    """Compute the scores that the numbered runs look at, in parallel over architectures."""
+    wanted = {(spec.benchmark, spec.replicate) for spec in map(study.spec, numbers)}
+    settings = [(_scored(study, bench), replicate) for bench, replicate in sorted(wanted)]
+    work = {(one.key(), replicate): one for one, replicate in settings}
+    of = sum(len(scored.archs) for scored in work.values())
+    before = failed = 0
+
+    def shown(done: int, _: int, wrong: int) -> None:
+        progress(before + done, of, failed + wrong)
+
+    for (_, replicate), scored in work.items():
+        # Where nothing can be scored, each run that needs it says what is wrong.
+        with suppress(WorkbenchError):
+            scores, _ = _scores(study, scored, replicate, workers, shown)
+            failed += int(np.isnan(scores).any(axis=1).sum())
+        before += len(scored.archs)
+        progress(before, of, failed)
+
+
+def faults(study: ProxyStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
+    """Yield the benchmarks that know no truth, or whose networks cannot be built and scored."""
+    for i, (given, bench) in enumerate(zip(study.benchmarks, benchmarks, strict=True)):
+        place = f"benchmarks[{i}]"
+        if bench.optimum is None:
+            yield f"{place}: {bench.name} knows no true scores to compare with: name a table"
+        elif given.dataset is None and bench.networks is None:
+            yield (
+                f"{place}.dataset: {bench.name} does not say on what its networks are scored; add"
+                ' dataset = { name = "noise", shape = [3, 32, 32], classes = 10 } or a data set'
+            )
+        else:
+            try:
+                _score_one(_scored(study, i))
+            except WorkbenchError as error:
+                yield f"{place}: {error}"
+
+
+def _score_one(scored: Scored) -> None:
+    """Build and count the first network; what is wrong with its settings or data is raised."""
+    from workbench.proxies import measure
+
+    measure(
+        scored.space, scored.archs[:1], scored.dataset, ["params"],
+        network=scored.build, batch_size=scored.batch_size,
+    )  # fmt: skip
+
+
+def try_out(entry: ProxyEntry, space: Space) -> None:
+    """Score nothing: what can be wrong with a proxy is found by its name."""
+    registry.load("proxies", entry.name)
+    registry.load("networks", space.whole.name)
+
+
+def facts(bench: Benchmark) -> dict[str, Any]:  # noqa: ARG001
+    """Return nothing: reports need no more than the usual."""
+    return {}
+
+
+def _measures(spec: RunSpec) -> Iterator[Measure]:
+    study: ProxyStudy = spec.study
+    scored = _scored(study, spec.benchmark)
+    scores, seconds = _scores(study, scored, spec.replicate)
+    columns = [_oriented(name, scores[:, i]) for i, name in enumerate(study.names)]
+    mine, counts = columns[spec.entry], [columns[study.names.index(name)] for name in COUNTS]
+    known: Mask = np.asarray(np.isfinite(np.stack([mine, *counts])).all(axis=0))
+    truth, mine, counts = scored.truth[known], mine[known], [count[known] for count in counts]
+    if len(truth) < _LEAST:
+        name = study.proxies[spec.entry].name
+        raise BenchmarkError(
+            f"{name} has scores of {len(truth)} of {len(known)} architectures: the log says why"
+        )
+    size, top = len(truth), max(_LEAST, round(study.top * len(truth)))
+    best = np.argsort(-truth, kind="stable")[:top]
+    chosen = np.argsort(-mine, kind="stable")[:top]
+    yield Measure(size, ALL, "missing", float(len(known) - size))
+    yield Measure(size, ALL, "seconds", float(np.nanmean(seconds[:, spec.entry])))
+    yield Measure(size, ALL, "constant", float(mine.min() == mine.max()))
+    yield Measure(size, ALL, "precision", len(np.intersect1d(best, chosen)) / top)
+    for name, rows in ((ALL, np.arange(size)), (TOP, best)):
+        yield Measure(size, name, "spearman", spearman(truth[rows], mine[rows]))
+        yield Measure(size, name, "tau", kendall(truth[rows], mine[rows]))
+        key = (study.seed, study.benchmarks[spec.benchmark].label, spec.replicate, name)
+        rng = seeds.generator(*key, "resample")
+        for metric, value in _lead(truth[rows], mine[rows], [c[rows] for c in counts], rng).items():
+            yield Measure(size, name, metric, value)
+
+
+def _lead(
+    truth: Floats, mine: Floats, counts: Sequence[Floats], rng: np.random.Generator
+) -> dict[str, float]:
+    """Return by how much a Spearman correlation is above that of the better of the counts.
+
+    With its 95 % interval: percentiles of 1,000 bootstrap samples of the architectures, the same
+    ones for every proxy. Ranks are those within all.
+    """
+    rho = [spearman(truth, count) for count in counts]
+    columns = [truth, mine, counts[int(np.argmax(rho))]]
+    n = len(truth)
+    often = rng.multinomial(n, np.full(n, 1 / n), size=_RESAMPLES).astype(np.float64)
+    drawn = _correlations(np.stack([rankdata(c) - (n + 1) / 2 for c in columns]), often)
+    low, high = np.percentile(drawn[0] - drawn[1], [2.5, 97.5])
+    lead = spearman(truth, mine) - max(rho)
+    return {"lead": lead, "lead_low": float(low), "lead_high": float(high)}
+
+
+def _correlations(columns: Floats, often: Floats) -> Floats:
+    """Return the correlations of the first column with the others, ``(others, samples)``.
+
+    ``often[s, i]`` says how often row i is in sample s. They are 0 where a column is constant.
+    """
+    weights = often / often.sum(axis=1, keepdims=True)
+    means = weights @ columns.T
+    products = weights @ (columns * columns[:1]).T - means[:, :1] * means
+    spread = weights @ (columns**2).T - means**2
+    scale = np.sqrt(np.maximum(spread[:, :1] * spread[:, 1:], 0.0)).T
+    found: Floats = products[:, 1:].T
+    found[scale > 1e-9] /= scale[scale > 1e-9]
+    return found
+
+
+def _oriented(name: str, scores: Floats) -> Floats:
+    sign = 1.0 if registry.load("proxies", name).higher_is_better else -1.0
+    return np.asarray(sign * scores)
+
+
+@lru_cache(maxsize=16)
+def _of(study_json: str, bench: int) -> Scored:
+    study = ProxyStudy.model_validate_json(study_json)
+    given = study.benchmarks[bench]
+    opened = open_benchmark(given)
+    archs, truth = _architectures(study, given, opened)
+    known = opened.networks
+    dataset = given.dataset if given.dataset is not None else known and known.dataset
+    build = given.build if given.build is not None else (known.settings if known else {})
+    return Scored(opened.space, archs, truth, dict(dataset or {}), dict(build), given.batch_size)
+
+
+def _scored(study: ProxyStudy, bench: int) -> Scored:
+    return _of(study.canonical(), bench)
+
+
+def _architectures(
+    study: ProxyStudy, given: ProxyBenchmark, bench: Benchmark
+) -> tuple[Archs, Floats]:
+    """Return architectures of known truth, the same on all benchmarks of a space that hold them."""
+    rng = seeds.generator(study.seed, bench.space.whole.name, "architectures")
+    held = known_entries(bench, rng)
+    order = rng.permutation(len(held.archs))[: given.sample]
+    rows = np.sort(order)
+    return held.archs[rows], held.truth[rows]
+
+
+def _scores(
+    study: ProxyStudy,
+    scored: Scored,
+    replicate: int,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> tuple[Floats, Floats]:
+    """Return scores and seconds ``(n, p)`` of all proxies of a study, from the cache if there."""
+    from workbench.proxies import measure
+
+    return measure(
+        scored.space,
+        scored.archs,
+        scored.dataset,
+        study.names,
+        network=scored.build,
+        batch_size=scored.batch_size,
+        seed=seeds.entropy(study.seed, "proxies", replicate) >> 97,
+        workers=workers,
+        progress=progress,
+    )

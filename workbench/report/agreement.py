@@ -1,0 +1,220 @@
+"""From the folder of a proxy study to frames, ``summary.json``, ``timing.json`` and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from workbench.harness.proxy_runner import ALL, TOP
+from workbench.harness.proxy_study import COUNTS, ProxyStudy
+from workbench.harness.store import read_measures, read_meta, read_runs
+from workbench.harness.study import stored_study
+from workbench.report.numbers import nested, write_numbers
+from workbench.report.results import timing_of
+
+SECONDS = "seconds"
+"""The measure that differs from call to call: CPU seconds an architecture."""
+
+_NAMED = 8
+_FLAT = 0.4
+
+
+class Agreement(NamedTuple):
+    """The folder of a proxy study: one row a run, one row a measure of a finished run."""
+
+    folder: Path
+    meta: dict[str, Any]
+    runs: pd.DataFrame
+    measures: pd.DataFrame
+
+    @property
+    def study(self) -> ProxyStudy:
+        """The study as it was run."""
+        study = stored_study(self.meta["study"])
+        assert isinstance(study, ProxyStudy)
+        return study
+
+    @property
+    def benchmarks(self) -> list[str]:
+        """Labels in the order of the study, of those that have a finished run."""
+        there = {*self.measures["benchmark"]}
+        return [label for label in self.meta["benchmarks"] if label in there]
+
+    @property
+    def counts(self) -> list[str]:
+        """The labels of the proxies that only count."""
+        return [entry.label for entry in self.study.proxies if entry.name in COUNTS]
+
+    def means(self, metric: str, of: str = ALL) -> pd.DataFrame:
+        """Return means over replicates: a row a proxy, the best first, a column a benchmark."""
+        mine = self.measures
+        mine = mine[(mine["metric"] == metric) & (mine["test_set"] == of)]
+        found = _by_benchmark(mine)
+        return found.reindex(index=self.order, columns=self.benchmarks)
+
+    @property
+    def order(self) -> list[str]:
+        """Labels by mean Spearman correlation over benchmarks, the highest first."""
+        mine = self.measures
+        mine = mine[(mine["metric"] == "spearman") & (mine["test_set"] == ALL)]
+        mean = _by_benchmark(mine).mean(axis=1)
+        return [str(label) for label in mean.sort_values(ascending=False, kind="stable").index]
+
+    def architectures(self, bench: str) -> int:
+        """Return how many architectures were ranked on a benchmark."""
+        return int(self.measures.loc[self.measures["benchmark"] == bench, "size"].max())
+
+
+def _by_benchmark(measures: pd.DataFrame) -> pd.DataFrame:
+    return measures.pivot_table("value", "entry", "benchmark", aggfunc="mean", sort=False)
+
+
+def read_agreement(folder: Path | str) -> Agreement:
+    """Return what the folder of a proxy study holds so far.
+
+    Raises
+    ------
+    StoreError
+        The folder holds no study.
+    """
+    folder = Path(folder)
+    return Agreement(folder, read_meta(folder), read_runs(folder), read_measures(folder))
+
+
+def write_agreement(found: Agreement) -> list[Path]:
+    """Write ``results.parquet``, ``summary.json`` and ``timing.json`` into the study folder."""
+    return write_numbers(found.folder, found.measures, "proxy", summary(found), timing(found))
+
+
+def summary(found: Agreement) -> dict[str, Any]:
+    """Return what ``summary.json`` holds: mean, sd and number of every measure but times."""
+    study = found.study
+    kept = found.measures[found.measures["metric"] != SECONDS]
+    return {
+        "study": study.name,
+        "kind": study.kind,
+        "seed": study.seed,
+        "replicates": study.replicates,
+        "top": study.top,
+        "benchmarks": {b: nested(kept, b) for b in found.benchmarks},
+    }
+
+
+def timing(found: Agreement) -> dict[str, Any]:
+    """Return what ``timing.json`` holds: seconds and hosts, which differ from call to call."""
+    times = found.measures[found.measures["metric"] == SECONDS]
+    measured = {b: nested(times, b) for b in found.benchmarks}
+    return timing_of(found.runs, "entry", found.meta["provenance"]) | {"benchmarks": measured}
+
+
+def sentences(found: Agreement) -> list[str]:
+    """Return the verdict of a proxy study."""
+    if found.measures.empty:
+        return ["No verdict: no run has finished yet."]
+    said = [_above_counting(found, bench, i == 0) for i, bench in enumerate(found.benchmarks)]
+    return [s for s in (*said, _among_the_best(found), _missing(found), _unfinished(found)) if s]
+
+
+def _above_counting(found: Agreement, bench: str, first: bool) -> str:
+    rho = found.means("spearman")[bench].dropna().sort_values(ascending=False)
+    lead, low, high = (found.means(m)[bench][rho.index] for m in ("lead", "lead_low", "lead_high"))
+    counts = [label for label in found.counts if label in rho.index]
+    better, best = str(rho[counts].idxmax()), str(rho.index[0])
+    above = [k for k in rho.index if low[k] > 0 and k not in counts]
+    below = [k for k in rho.index if high[k] < 0 and k not in counts]
+    even = len(rho) - len(above) - len(below) - len(counts)
+    tested = " (95 % bootstrap intervals over architectures, not corrected for their number)"
+    words = ", ".join(f"{k} by {lead[k]:+.2f}" for k in above) or "none"
+    return (
+        f"On {bench}, over {found.architectures(bench):,} architectures, {best} orders best"
+        f" (Spearman {rho.iloc[0]:.3f}). Counting {better} reaches {rho[better]:.3f}; really above"
+        f" that{tested if first else ''}: {words}; really below: {_list(below)};"
+        f" {even} cannot be told from it."
+    )
+
+
+def _among_the_best(found: Agreement) -> str:
+    """Say what is left of order where a search has to choose."""
+    rho = found.means("spearman", TOP)
+    if rho.empty:
+        return ""
+    words = [f"{rho[b].idxmax()} {rho[b].max():.2f} on {b}" for b in found.benchmarks]
+    mean = rho.mean(axis=1).drop(found.counts, errors="ignore")
+    collapsed = int((mean.abs() < _FLAT).sum())
+    return (
+        f"Within the truly best {100 * found.study.top:.0f} % the highest are {'; '.join(words)}:"
+        f" on average over benchmarks, {collapsed} of {len(mean)} proxies stay below {_FLAT:.1f}"
+        " there."
+    )
+
+
+def _missing(found: Agreement) -> str:
+    mine = found.measures[found.measures["metric"] == "missing"]
+    mine = mine[mine["value"] > 0].drop_duplicates(["entry", "benchmark"])
+    columns = (mine[c].tolist() for c in ("entry", "value", "benchmark"))
+    words = [f"{entry} of {n:,.0f} on {bench}" for entry, n, bench in zip(*columns, strict=True)]
+    if not words:
+        return ""
+    return f"Architectures without a score are left out: {_list(words)}."
+
+
+def _unfinished(found: Agreement) -> str:
+    done = int(found.runs["error"].isna().sum())
+    failed, wanted = len(found.runs) - done, found.study.runs
+    if done == wanted:
+        return ""
+    return (
+        f"This is not the whole study: {done} of {wanted} runs are finished, {failed} failed."
+        " The same `workbench run` goes on from here."
+    )
+
+
+def _list(names: Sequence[str]) -> str:
+    if len(names) > _NAMED:
+        return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
+    return ", ".join(names) or "none"
+
+
+class Row(NamedTuple):
+    """A proxy on a benchmark: means over replicates, by metric; ``top_`` are of the best.
+
+    ``within`` is half of the 95 % interval of its Spearman correlation.
+    """
+
+    label: str
+    counts: bool
+    within: float
+    means: dict[str, float]
+
+
+def table(found: Agreement, bench: str) -> list[Row]:
+    """Return one row a proxy, the highest Spearman correlation first."""
+    n = found.architectures(bench)
+    metrics = ("spearman", "tau", "lead", "lead_low", "lead_high", "precision", SECONDS)
+    columns = {m: found.means(m)[bench] for m in metrics}
+    columns |= {f"top_{m}": found.means(m, TOP)[bench] for m in ("spearman", "tau")}
+    order = columns["spearman"].dropna().sort_values(ascending=False).index
+    return [
+        Row(
+            str(label),
+            label in found.counts,
+            half_width(float(columns["spearman"][label]), n),
+            {metric: float(values[label]) for metric, values in columns.items()},
+        )
+        for label in order
+    ]
+
+
+def half_width(rho: float, n: int) -> float:
+    """Return half of the 95 % interval of a Spearman correlation over n pairs.
+
+    Fisher's z with the variance (1 + rho^2 / 2) / (n - 3) of Bonett and Wright, "Sample Size
+    Requirements for Estimating Pearson, Kendall and Spearman Correlations", Psychometrika 65, 2000.
+    """
+    z = np.arctanh(np.clip(rho, -0.999999, 0.999999))
+    step = 1.959964 * np.sqrt((1 + rho**2 / 2) / max(n - 3, 1))
+    return float(np.tanh(z + step) - np.tanh(z - step)) / 2

@@ -1,0 +1,72 @@
+"""``report.html`` of a proxy study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from workbench.report import agreement_figures as figures
+from workbench.report.agreement import Agreement, sentences, table, timing
+from workbench.report.quality_page import Drawing
+from workbench.report.render import common, parameters_text, write_page
+from workbench.report.style import svg
+
+
+def write_agreement_report(found: Agreement) -> Path:
+    """Write ``report.html`` into the study folder and return its path."""
+    return write_page(found.folder, "proxies.html", content(found))
+
+
+def content(found: Agreement) -> dict[str, Any]:
+    """Return everything the page shows."""
+    study = found.study
+    setup = [
+        (
+            b.label,
+            b.batch_size,
+            *(parameters_text(x) if x else "its own" for x in (b.dataset, b.build)),
+        )
+        for b in study.benchmarks
+    ]
+    return common(found.meta, found.runs, "entry") | {
+        "compared": "proxy",
+        "verdict": sentences(found),
+        "figures": [
+            (d.title, svg(d.figure, f"{d.title}. {d.caption}", d.name), d.caption)
+            for d in drawings(found)
+        ],
+        "tables": [(b, found.architectures(b), table(found, b)) for b in found.benchmarks],
+        "setup": setup,
+        "timing": timing(found),
+    }
+
+
+def drawings(found: Agreement) -> list[Drawing]:
+    """Return the figures that a study calls for."""
+    part = f"{100 * found.study.top:.0f} %"
+    drawn = [
+        (
+            "map",
+            "Every proxy on every benchmark",
+            figures.heat_map(found),
+            "Spearman correlation of score and truth, mean over batches; left over all"
+            f" architectures that were scored, right within the truly best {part}. Rows by the mean"
+            " of the left half; what only counts is in bold.",
+        ),
+        (
+            "lead",
+            "Worth more than counting?",
+            figures.leads(found),
+            "Spearman correlation above that of the better of params and flops, with 95 % bootstrap"
+            " intervals over architectures. Blue: really above; red: really below; grey: cannot be"
+            " told.",
+        ),
+        (
+            "time",
+            "What it takes",
+            figures.against_time(found),
+            "Of one core, each proxy with all the passes that it needs; several together share"
+            " passes and take less.",
+        ),
+    ]
+    return [Drawing(n, title, figure, text) for n, title, figure, text in drawn if figure]
