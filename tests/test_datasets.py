@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import zoom
 
 from workbench import registry
 from workbench.errors import DataMissing, MissingExtra, ParameterError, TableError, UnsafePickle
@@ -91,6 +92,25 @@ def test_averaging_is_of_squares() -> None:
     assert averaged(x, 2, "x").tolist() == [
         [[[2.5, 4.5], [10.5, 12.5]], [[18.5, 20.5], [26.5, 28.5]]]
     ]
+
+
+def test_larger_images_are_enlarged_between_pixels() -> None:
+    """Against ``scipy.ndimage.zoom`` on the grid of pixel centres, edges continued."""
+    small, large = load("mnist5k"), load("mnist5k", size=32, channels=3)
+    assert large.shape == (3, 32, 32)
+    assert (large.x_test[:, 0] == large.x_test[:, 2]).all()
+    assert np.array_equal(large.y_test, small.y_test)
+    image = small.x_valid[5, 0].astype(np.float64)
+    wanted = zoom(image, 32 / 28, order=1, mode="nearest", grid_mode=True)
+    found = large.x_valid[5, 0].astype(np.float64)
+    line = np.polyfit(wanted.ravel(), found.ravel(), 1)
+    assert np.abs(np.polyval(line, wanted) - found).max() < 1e-4
+
+
+@pytest.mark.parametrize("channels", [0, -1, 2.0, True])
+def test_channels_are_counted(channels: Any) -> None:
+    with pytest.raises(ParameterError, match="'channels' parameter of mnist5k"):
+        load("mnist5k", channels=channels)
 
 
 @pytest.mark.parametrize("size", [0, 5, 28.0, True, "14"])

@@ -12,7 +12,7 @@ from filelock import FileLock
 from scipy.stats import spearmanr
 from typer.testing import CliRunner
 
-from workbench import registry
+from workbench import proxies, registry
 from workbench.cli import app
 from workbench.data import _parts
 from workbench.data._open import benchmark
@@ -21,6 +21,7 @@ from workbench.data.measured import SHIPPED, Measured
 from workbench.errors import DataMissing, StoreError, StudyError, TableError, UnknownName
 from workbench.tables import verify as verifying
 from workbench.tables.measure import measure
+from workbench.tables.score import score
 from workbench.tables.train import _Work
 from workbench.tables.verify import verify
 from workbench.testing.benchmarks import Check, benchmark_checks
@@ -85,6 +86,48 @@ def test_the_order_is_a_permutation_of_the_classes(table: Path) -> None:
     share = np.bincount(archs[:, 0], minlength=5) / 6466
     seen = np.bincount(archs[:1000, 0], minlength=5) / 1000
     assert (np.abs(seen - share) < 4 * np.sqrt(share * (1 - share) / 1000)).all()
+
+
+def test_scores_are_stored_beside_each_part(table: Path, tmp_path: Path) -> None:
+    """Those of ``workbench.proxies.measure``; a part that has them is not scored again."""
+    folder = _copy(table, tmp_path / "scored")
+    steps: list[tuple[int, int, int]] = []
+    assert score(folder, progress=lambda *n: steps.append(n)) == 6
+    assert steps[-1] == (6, 6, 0)
+    assert score(folder) == 0
+    plan, bench = load_plan(folder), Measured(str(folder))
+    data = {"name": "digits", "train": 60, "valid": 40}
+    network = {"channels": 4, "cells": 1, "stages": 1}
+    names = ["synflow", "az_trainability", "params"]
+    expected, _ = proxies.measure(
+        plan.whole, plan.archs[:6], data, names, network=network, batch_size=60
+    )
+    np.testing.assert_array_equal(bench.proxy_scores(plan.archs[:6], names), expected)
+    assert set(bench.proxies.names) == set(proxies.columns_of(proxies.ALL))
+    assert np.isfinite(bench.proxies.scores).all()
+    counted = bench.query(tuple(plan.archs[0].tolist()), 2, 0).metrics["params"]
+    assert bench.proxy_scores(plan.archs[:1], ["params"])[0, 0] == counted
+    with pytest.raises(UnknownName, match="stored zero-cost score 'synflo'"):
+        bench.proxy_scores(plan.archs[:1], ["synflo"])
+
+
+def test_scores_of_other_architectures_are_refused(table: Path, tmp_path: Path) -> None:
+    folder = _copy(table, tmp_path / "mixed")
+    score(folder)
+    assert np.isnan(Measured(str(_copy(table, tmp_path / "none"))).proxies.scores).size == 0
+    (folder / "proxies-0001.npz").unlink()
+    scores = Measured(str(folder)).proxies.scores
+    assert np.isfinite(scores[:3]).all()
+    assert np.isnan(scores[3:]).all()
+    path = folder / "proxies-0000.npz"
+    with np.load(path) as stored:
+        content = dict(stored)
+    np.savez_compressed(path, **content | {"arch": content["arch"][:, ::-1]})
+    with pytest.raises(TableError, match="delete them"):
+        _ = Measured(str(folder)).proxies
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(TableError, match="damaged"):
+        _ = Measured(str(folder)).proxies
 
 
 @pytest.mark.slow

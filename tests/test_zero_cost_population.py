@@ -23,6 +23,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from workbench.encodings.one_hot import OneHot
 from workbench.errors import ArchitectureError, ParameterError, UnknownName
 from workbench.networks import build
+from workbench.predictors._pipeline import pipeline
 from workbench.predictors.zero_cost import _job, _store
 from workbench.predictors.zero_cost._batch import batch_of
 from workbench.predictors.zero_cost._score import proxy_of, scores_of
@@ -126,6 +127,13 @@ def test_data_sets_come_by_name_and_as_arrays() -> None:
     )
     assert (named == loaded).all()
     assert (named == arrays).all()
+    options = {"name": "digits", "train": 90}
+    some = ZeroCost(NB201, options, ["snip"], SMALL, 16).transform(ARCHS[:2])
+    same = ZeroCost(NB201, load("digits", train=90), ["snip"], SMALL, 16).transform(ARCHS[:2])
+    assert (some == same).all()
+    assert (some != named).any()
+    written = {"name": "noise", "shape": [1, 8, 8], "classes": 3}
+    assert batch_of(written, 8, 0).digest() == batch_of(NOISE, 8, 0).digest()
 
 
 def test_batches_are_drawn_from_a_seed_without_replacement() -> None:
@@ -147,11 +155,41 @@ def test_batches_are_drawn_from_a_seed_without_replacement() -> None:
         ((np.zeros((5, 2)), np.zeros(5, dtype=int)), "8 examples.*Got 5 and 5"),
         ((np.zeros((9, 2)), np.zeros(9)), "classes from 0. Got tuple"),
         (3, "Got int"),
+        ({"shape": [1]}, r"Got a mapping without a name \(shape\)"),
+        ({"name": "noise", "shape": [1, 8, 8]}, "it takes shape and classes"),
+        (
+            {"name": "noise", "shape": [1, 0], "classes": 2},
+            r"noise of shape \[1, 0\] and 2 classes",
+        ),
+        ({"name": "digits", "sise": 3}, "no option 'sise'"),
     ],
 )
 def test_what_is_no_data_set_is_refused(data: Any, words: str) -> None:
     with pytest.raises(ParameterError, match=words):
         measure(NB201, ARCHS, data, ["snip"], batch_size=8)
+
+
+def test_scores_join_encodings_by_name() -> None:
+    given = {"name": "zero_cost", "dataset": "digits", "proxies": ["nwot", "snip"]}
+    scores = given | {"network": SMALL, "batch_size": 8}
+    model = pipeline("nb201", "ridge", ["one_hot", scores]).fit(ARCHS, np.arange(6.0))
+    features = model.named_steps["encoding"].transform(ARCHS)
+    expected = ZeroCost(NB201, "digits", ["nwot", "snip"], SMALL, 8).transform(ARCHS)
+    np.testing.assert_array_equal(features[:, 30:], expected)
+    with pytest.raises(ParameterError, match="unknown parameter 'netwrok'"):
+        pipeline("nb201", "ridge", scores | {"netwrok": SMALL})
+
+
+def test_a_part_of_a_space_has_the_same_scores(built: list[Any]) -> None:
+    """As of a table that is not complete: what was scored before it grew is not scored again."""
+    whole, _ = _measure()
+    mask = np.zeros(NB201.cardinality, dtype=bool)
+    mask[NB201.index(ARCHS)] = True
+    part = NB201.restrict(mask)
+    assert part.whole is part.restrict(np.ones_like(mask)).whole is NB201
+    found, _ = measure(part, ARCHS, NOISE, FEW, network=SMALL, batch_size=8)
+    np.testing.assert_array_equal(found, whole[:, : len(FEW)])
+    assert len(built) == 6
 
 
 # Cache -------------------------------------------------------------------------------------------
