@@ -16,7 +16,7 @@ from workbench.testing.run import check_plugin
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ("ask_and_tell.py", "greedy.py")
-PICTURES = ("picture.py", "predictor_pictures.py")
+PICTURES = ("picture.py", "study_pictures.py")
 STUDIES = [*ROOT.glob("examples/*.toml"), *ROOT.glob("docs/studies/*.toml")]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -64,6 +64,17 @@ def test_pictures_of_a_predictor_study_are_saved(tmp_path: Path) -> None:
     assert names == {"tables.md", *(f"predictors-{name}.png" for name in shown)}
     table = (tmp_path / "out" / "tables.md").read_text(encoding="utf-8")
     assert "| extra_trees | ." in table.replace("0.", ".")
+
+
+def test_pictures_of_a_proxy_study_are_saved(tmp_path: Path) -> None:
+    bench = {"name": "measured/nb201-mnist", "sample": 10, "batch_size": 4}
+    study = {"name": "small", "kind": "proxies", "replicates": 1, "benchmarks": [bench]}
+    run_study(parse_study(study | {"proxies": ["nwot"]}), tmp_path / "study")
+    command = [str(ROOT / "examples" / PICTURES[1]), str(tmp_path / "study"), str(tmp_path / "out")]
+    subprocess.run([sys.executable, *command], check=True)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"tables.md", *(f"proxies-{name}.png" for name in ("map", "lead", "time"))}
+    assert "| nwot | " in (tmp_path / "out" / "tables.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda p: p.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -34,14 +35,8 @@ class Store:
         """Return all that is stored."""
         found: dict[Arch, Scores] = {}
         for path in sorted((cache.folder() / self._name).glob("*.npz")):
-            part = cache.cached(f"{self._name}/{path.stem}", self._key, dict)
-            if "archs" not in part:
-                continue
-            columns = part["columns"].tolist()
-            rows = zip(part["archs"].tolist(), part["numbers"].tolist(), strict=True)
-            for arch, numbers in rows:
-                pairs = zip(columns, numbers, strict=True)
-                found.setdefault(tuple(arch), {}).update({c: Score(*n) for c, n in pairs})
+            for arch, scores in _part(str(path), f"{self._name}/{path.stem}", self._key):
+                found.setdefault(arch, {}).update(scores)
         return found
 
     def add(self, arch: Arch, scores: Scores) -> None:
@@ -56,11 +51,11 @@ class Store:
         for arch, scores in self._waiting.items():
             groups.setdefault(tuple(scores), []).append(arch)
         for columns, archs in groups.items():
-            self._part(columns, archs)
+            self._write_part(columns, archs)
         self._waiting.clear()
         self._written = time.monotonic()
 
-    def _part(self, columns: tuple[str, ...], archs: list[Arch]) -> None:
+    def _write_part(self, columns: tuple[str, ...], archs: list[Arch]) -> None:
         numbers = [[self._waiting[arch][column] for column in columns] for arch in archs]
         arrays = {
             "archs": np.array(archs, dtype=np.int64),
@@ -79,3 +74,16 @@ class Store:
         trace: TracebackType | None,
     ) -> None:
         self.write()
+
+
+@lru_cache(maxsize=256)
+def _part(path: str, name: str, key: str) -> tuple[tuple[Arch, Scores], ...]:  # noqa: ARG001
+    """Return the rows of a part, which never changes once it is there; none where it is damaged."""
+    part = cache.cached(name, key, dict)
+    if "archs" not in part:
+        return ()
+    columns = part["columns"].tolist()
+    return tuple(
+        (tuple(arch), {c: Score(*n) for c, n in zip(columns, numbers, strict=True)})
+        for arch, numbers in zip(part["archs"].tolist(), part["numbers"].tolist(), strict=True)
+    )
