@@ -73,8 +73,21 @@ TYPES = {
 
 
 def parts(folder: Path) -> list[Path]:
-    """Return the files of a table in their order."""
-    return sorted(folder.glob("part-[0-9][0-9][0-9][0-9].npz"))
+    """Return the files of a table in their order.
+
+    Raises
+    ------
+    TableError
+        One between them is missing.
+    """
+    found = sorted(folder.glob("part-[0-9][0-9][0-9][0-9].npz"))
+    for index, path in enumerate(found):
+        if path.name != f"part-{index:04d}.npz":
+            raise TableError(
+                f"{folder / f'part-{index:04d}.npz'} is missing, and {path.name} is there: fetch or"
+                " restore it"
+            )
+    return found
 
 
 def read(folder: Path) -> Rows:
@@ -116,9 +129,14 @@ def provenance(folder: Path, number: int) -> dict[str, Any]:
         part = load_archive(path)
         found = np.flatnonzero(part["number"] == number)
         if len(found):
-            made: dict[str, Any] = json.loads(str(part["provenance"]))[part["made"][found[0]]]
-            return made
+            return origins(path)[int(part["made"][found[0]])]
     raise TableError(f"{folder} holds no architecture of number {number}")
+
+
+def origins(part: Path) -> list[dict[str, Any]]:
+    """Return on what versions and machines the architectures of a part were measured."""
+    made: list[dict[str, Any]] = json.loads(str(load_archive(part)["provenance"]))
+    return made
 
 
 def write_part(folder: Path, index: int, rows: Sequence[Row], made: Sequence[Any]) -> Path:
@@ -183,6 +201,16 @@ class Log:
             else:
                 row = Row(**entry)
                 self.rows[row.number] = row
+
+    def take(self, part: Path) -> None:
+        """Take in the rows of a part that is not whole, which is to be written again."""
+        stored = load_archive(part)
+        made = [self.note(one) for one in json.loads(str(stored["provenance"]))]
+        columns = {name: stored[name].tolist() for name in TYPES}
+        for values in zip(*columns.values(), strict=True):
+            row = Row(**dict(zip(columns, values, strict=True)))
+            if row.number not in self.rows:
+                self.add(row._replace(made=made[row.made]))
 
     def note(self, made: Mapping[str, Any]) -> int:
         """Write down on what versions and machine rows are measured; return the number of it."""

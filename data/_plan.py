@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
+from collections.abc import Mapping
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,10 +66,16 @@ class TablePlan(BaseModel):
         order = generator("table", self.space, self.order).permutation(len(every))
         return every[order]
 
-    def digest(self) -> str:
-        """Return a hash of all that the numbers depend on."""
-        data = self.model_dump(mode="json", exclude={"summary"})
-        return sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+    def determines(self) -> dict[str, Any]:
+        """Return all that the numbers and their files depend on."""
+        return self.model_dump(mode="json", exclude={"summary"})
+
+    def changed_from(self, then: Mapping[str, Any]) -> list[str]:
+        """Return the keys that say something else than when a part was measured."""
+        now = self.determines()
+        return [
+            f"{key} = {now[key]!r} (then {then[key]!r})" for key in now if now[key] != then[key]
+        ]
 
 
 def load_plan(folder_or_file: Path) -> TablePlan:
@@ -93,7 +98,9 @@ def load_plan(folder_or_file: Path) -> TablePlan:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StudyError(f"{path} is not TOML: {error}") from error
     except ValidationError as error:
-        faults = [f"{path}: {_place(e['loc'])}: {e['msg']}" for e in error.errors()]
+        faults = [
+            f"{path}: {_place(e['loc'])}: {e['msg']}; got {e['input']!r}" for e in error.errors()
+        ]
         raise StudyError("\n".join(faults)) from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,7 +45,10 @@ def read_scores(folder: Path, archs: Archs) -> ProxyScores:
         A file is damaged, or is of other architectures.
     """
     paths = [path_of(part) for part in parts(folder)]
-    stored = [load_archive(path) for path in paths if path.exists()]
+    try:
+        stored = [load_archive(path) for path in paths if path.exists()]
+    except TableError as error:
+        raise _unusable(folder, error) from error
     names = _names(stored)
     scores = np.full((2, len(archs), len(names)), np.nan)
     place = {tuple(arch): row for row, arch in enumerate(archs.tolist())}
@@ -57,16 +59,24 @@ def read_scores(folder: Path, archs: Archs) -> ProxyScores:
             scores[0][np.ix_(rows, columns)] = one["scores"]
             scores[1][np.ix_(rows, columns)] = one["seconds"]
         except (KeyError, ValueError) as error:
-            raise TableError(
-                f"the proxies-*.npz of {folder} are not those of its parts ({error}): delete them,"
-                " and `workbench measure` writes them again"
-            ) from error
+            raise _unusable(folder, error) from error
     return ProxyScores(tuple(names), *scores)
 
 
-def provenance(part: Path) -> Any:
-    """Return on what versions and machine the scores of a part were computed."""
-    return json.loads(str(load_archive(path_of(part))["provenance"]))
+def is_complete(part: Path) -> bool:
+    """Return whether there are scores of all architectures of a part, and of no others."""
+    try:
+        stored = load_archive(path_of(part))["arch"]
+    except (TableError, KeyError):
+        return False
+    return np.array_equal(stored, load_archive(part)["arch"])
+
+
+def _unusable(folder: Path, error: Exception) -> TableError:
+    return TableError(
+        f"the zero-cost scores of {folder} are not those of its parts ({error}):"
+        " `workbench measure` computes them again"
+    )
 
 
 def _names(stored: Sequence[Mapping[str, Any]]) -> list[str]:

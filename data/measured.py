@@ -15,7 +15,7 @@ from workbench.data._parts import Rows, parts, percent, read
 from workbench.data._plan import TablePlan, load_plan
 from workbench.data._scores import ProxyScores, read_scores
 from workbench.data._table import Facts, Table, TableBenchmark
-from workbench.errors import UnknownName
+from workbench.errors import ArchitectureError, TableError, UnknownName
 from workbench.networks import _nb201_counts as counts
 from workbench.types import Archs, Floats, Metric
 
@@ -102,8 +102,14 @@ class Measured(TableBenchmark):
         ------
         UnknownName
             No score of this name is stored.
+        TableError
+            None is stored at all, or what is stored does not belong to the table.
         """
         stored = self.proxies
+        if not stored.names:
+            raise TableError(
+                f"{self.folder} has no zero-cost scores yet: `workbench measure {self.folder}`"
+            )
         for name in names or ():
             if name not in stored.names:
                 raise UnknownName("stored zero-cost score", name, stored.names)
@@ -134,6 +140,12 @@ def folder_of(table: str) -> Path:
 
 def _table(plan: TablePlan, rows: Rows) -> Table:
     whole, every = plan.whole, plan.whole.all()
+    try:
+        whole.check(rows.archs)
+    except ArchitectureError as error:
+        raise TableError(
+            f"a part holds what is no architecture of {plan.space}: {error}"
+        ) from error
     place = np.full(whole.cardinality, -1, dtype=np.int32)
     place[whole.index(rows.archs)] = np.arange(len(rows.archs))
     of_class = np.full(whole.cardinality, -1, dtype=np.int32)

@@ -199,6 +199,12 @@ def _made(owner: object, what: str, cls: type[Any], parameters: dict[str, Any]) 
             own = [name for name in known if name != "space"]
             hint = did_you_mean(key, own) or f"; it has {', '.join(own) or 'none'}"
             raise ParameterError(f"unknown parameter {key!r} = {value!r} of {cls.__name__}{hint}")
+    for key, parameter in known.items():
+        if parameter.default is parameter.empty and key not in parameters:
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                continue
+            called = "zero_cost" if cls.__name__ == "ZeroCost" else cls.__name__
+            raise _error(owner, what, f"given with {key}, which {called} needs", called)
     try:
         return cls(**parameters)
     except TypeError as error:

@@ -325,7 +325,7 @@ def test_faults_of_predictors_are_loud(tmp_path: Path) -> None:
     written = write_all(tmp_path / "out")
     text = written.report.read_text(encoding="utf-8")
     assert "RuntimeError: no more than 100 (broken.py:" in text
-    assert any("count as tau 0: flat (" in sentence for sentence in written.verdict)
+    assert any("counts as a correlation of 0: flat (" in sentence for sentence in written.verdict)
     assert any("3 failed" in sentence for sentence in written.verdict)
 
 

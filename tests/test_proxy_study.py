@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sqlite3
+from contextlib import nullcontext
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +20,16 @@ from workbench.cli import app
 from workbench.data._open import benchmark
 from workbench.errors import StoreError, StudyError
 from workbench.harness import proxy_runner
-from workbench.harness.drive import run_study
+from workbench.harness.drive import run_plan, run_study
 from workbench.harness.plan import prepare
 from workbench.harness.proxy_runner import _lead, _scored
 from workbench.harness.proxy_study import COUNTS, ProxyStudy
-from workbench.harness.store import read_measures, read_runs
+from workbench.harness.store import progress_of, read_measures, read_runs
 from workbench.harness.study import load_study, parse_study
 from workbench.proxies import ALL, measure
 from workbench.report.agreement import half_width, read_agreement, sentences
 from workbench.report.write import write_all
+from workbench.statistics.ranking import spearman
 
 NOISE = {"name": "noise", "shape": [1, 8, 8], "classes": 4}
 SMALL: dict[str, Any] = {
@@ -170,6 +175,7 @@ def test_processes_and_interruptions_change_nothing(
     network = registry.load("networks", "nb201")
     original = network.__init__
 
+    @wraps(original)
     def counted(*given: Any, **settings: Any) -> None:
         built.append(given)
         original(*given, **settings)
@@ -202,15 +208,18 @@ def test_architectures_are_the_same_on_all_tables_of_a_space() -> None:
     assert steps[-1] == (80, 80, 0)
 
 
-def test_a_proxy_that_fails_fails_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "body",
+    ["raise ParameterError('not to my taste')", "1 / 0", "raise SystemExit(5)", "return 'x'"],
+)
+def test_a_proxy_that_fails_fails_alone(body: str, tmp_path: Path) -> None:
     path = tmp_path / "broken.py"
     path.write_text(
         "from workbench.errors import ParameterError\n"
-        "from workbench.predictors.zero_cost._base import Proxy\n"
+        "from workbench.proxies import Proxy\n"
         "class Broken(Proxy):\n"
         '    """Never works."""\n'
-        "    def score(self, passes):\n"
-        '        raise ParameterError("no layer to my taste")\n',
+        f"    def score(self, passes):\n        {body}\n",
         encoding="utf-8",
     )
     bench = SMALL["benchmarks"][0] | {"sample": 10}
@@ -218,8 +227,59 @@ def test_a_proxy_that_fails_fails_alone(tmp_path: Path) -> None:
     outcome = run_study(study, tmp_path / "out")
     assert (outcome.ran, outcome.failed) == (4, 1)
     runs = read_runs(tmp_path / "out").set_index("entry")["error"]
-    assert "broken.py has scores of 0 of 10 architectures" in runs["broken"]
+    assert "broken.py has no score of 10 of 10 architectures" in runs["broken"]
     assert "1 failed" in " ".join(sentences(read_agreement(tmp_path / "out")))
+
+
+def test_a_report_before_counting_is_done_says_so(folder: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "half"
+    shutil.copytree(folder, copied)
+    with sqlite3.connect(copied / "study.sqlite") as db:
+        for table in ("measures", "runs"):
+            db.execute(
+                f"DELETE FROM {table} WHERE run IN"
+                " (SELECT run FROM runs WHERE entry IN ('params', 'flops'))"
+            )
+    said = " ".join(write_all(copied).verdict)
+    assert "On small network nothing can be said yet" in said
+    assert "This is not the whole study: 9 of 15 runs are finished" in said
+
+
+def test_equal_truths_order_nothing(tmp_path: Path) -> None:
+    """The best three of a table are equal: a correlation of 0, as for constant predictions."""
+    assert spearman(np.ones(5), np.arange(5.0)) == spearman(np.arange(5.0), np.ones(5)) == 0
+    rows = ["arch,score"]
+    archs = benchmark("nb201/cifar10").space.all()[:400:20]
+    names = [benchmark("nb201/cifar10").space.format(tuple(a)) for a in archs.tolist()]
+    for same, message in ((4, ""), (20, "are all the same: there is no order to find")):
+        table = tmp_path / f"{same}.csv"
+        scores = [min(i, 20 - same) for i in range(20)]
+        lines = [f"{name},{score}" for name, score in zip(names, scores, strict=True)]
+        table.write_text("\n".join([*rows, *lines]), encoding="utf-8")
+        own = {"table": str(table), "space": "nb201", "columns": "score", "architecture": "arch"}
+        settings = {k: SMALL["benchmarks"][0][k] for k in ("batch_size", "dataset", "build")}
+        given = {"name": "mine", "allow_missing": True, **own, **settings}
+        study = _study(benchmarks=[given], replicates=1, proxies=["nwot"], top=0.1)
+        if message:
+            with pytest.raises(StudyError, match=message):
+                prepare(study)
+        else:
+            assert run_study(study, tmp_path / "out").failed == 0
+
+
+def test_a_study_that_is_scored_is_there_and_locked(tmp_path: Path) -> None:
+    """From its first second on: its status can be asked, and nobody else runs it."""
+    study = _study(benchmarks=SMALL["benchmarks"][:1], replicates=1)
+    seen: list[Any] = []
+
+    def shows(_: str, what: str) -> Any:
+        seen.append((what, progress_of(tmp_path)["finished"]))
+        with pytest.raises(StoreError, match="is being written by"):
+            run_study(study, tmp_path)
+        return nullcontext(lambda *_: None)
+
+    run_plan(prepare(study), tmp_path, 1, shows)
+    assert seen == [("architectures", 0), ("runs", 0)]
 
 
 def test_the_report_says_what_was_found(folder: Path) -> None:
@@ -227,7 +287,7 @@ def test_the_report_says_what_was_found(folder: Path) -> None:
     page = written.report.read_text(encoding="utf-8")
     said = " ".join(written.verdict)
     assert "On small network, over 40 architectures" in said
-    assert "Within the truly best 20 %" in said
+    assert "Nothing is said of the truly best 20 %" in said
     assert page.count("<svg") == 3
     assert "codes" in page
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
@@ -253,7 +313,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no such setting": (
         {"benchmarks": [SMALL["benchmarks"][0] | {"build": {"depth": 3}}]},
-        r"benchmarks\[0\]: .*depth",
+        r"benchmarks\[0\]: the network of nb201 has no setting 'depth'; known: cells, channels",
     ),
     "wrong noise": (
         {"benchmarks": [SMALL["benchmarks"][0] | {"dataset": {"name": "noise", "shape": 3}}]},
@@ -268,10 +328,14 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         {"proxies": [{"name": "nwot", "batch": 3}]},
         r"proxies\[0\]\.batch: unknown key",
     ),
+    "too large a sample": (
+        {"benchmarks": [SMALL["benchmarks"][0] | {"sample": 15_626}]},
+        r"benchmarks\[0\]\.sample: 15626 are asked for, and small network holds 15625",
+    ),
     "top": ({"top": 0.9}, r"top: .*less than or equal to 0\.5"),
     "space without networks": (
         {"benchmarks": [{"name": "nbgraph/cora", "dataset": NOISE}]},
-        "unknown network 'nbgraph'",
+        r"benchmarks\[0\]: unknown network of the space 'nbgraph'; known: fcnet, mlp, nb201$",
     ),
 }
 

@@ -88,6 +88,64 @@ def test_the_order_is_a_permutation_of_the_classes(table: Path) -> None:
     assert (np.abs(seen - share) < 4 * np.sqrt(share * (1 - share) / 1000)).all()
 
 
+def test_a_plan_that_was_changed_is_refused(table: Path, tmp_path: Path) -> None:
+    """Its old and new rows would be mixed in one table."""
+    folder = _copy(table, tmp_path / "changed")
+    for old, new in (("channels = 4", "channels = 8"), ("seeds = 2", "seeds = 3")):
+        text = PLAN.replace(old, new)
+        (folder / "table.toml").write_text(text, encoding="utf-8")
+        for again in (measure, verify):
+            with pytest.raises(StudyError, match=rf"{old.split()[0]}.*then.*Put it back"):
+                again(folder, 7)
+    other = PLAN + '\nsummary = "words are free"\n'
+    (folder / "table.toml").write_text(other, encoding="utf-8")
+    assert measure(folder, 6).new == 0
+
+
+def test_what_is_begun_can_be_read_and_goes_on(table: Path, tmp_path: Path) -> None:
+    """A shorter last part, also where only that was kept: the same numbers as in one go."""
+    folder = _planned(tmp_path / "begun")
+    assert measure(folder, 2).measured == 2
+    assert len(Measured(str(folder)).rows.archs) == 2
+    assert score(folder) == 2
+    (folder / _parts.LOG).unlink()
+    assert measure(folder, 1).measured == 2
+    assert measure(folder, 6).new == 4
+    assert _same(table, folder)
+    assert score(folder) == 6
+    assert verify(folder, 6).holds
+
+
+def test_a_part_that_is_missing_is_not_measured_over(table: Path, tmp_path: Path) -> None:
+    folder = _copy(table, tmp_path / "hole")
+    (folder / "part-0000.npz").unlink()
+    before = (folder / "part-0001.npz").read_bytes()
+    with pytest.raises(TableError, match=r"part-0000\.npz is missing"):
+        measure(folder, 6)
+    assert (folder / "part-0001.npz").read_bytes() == before
+
+
+def test_a_table_of_one_seed_or_one_architecture(tmp_path: Path) -> None:
+    """Equal bits can be seen; on another machine nothing says how much trainings differ."""
+    folder = _planned(tmp_path / "one")
+    text = PLAN.replace("seeds = 2", "seeds = 1")
+    (folder / "table.toml").write_text(text, encoding="utf-8")
+    measure(folder, 1)
+    assert verify(folder, 1).holds
+
+    def elsewhere(text: np.ndarray) -> np.ndarray:
+        made = [one | {"cpu_type": "another"} for one in json.loads(str(text))]
+        return np.array(json.dumps(made))
+
+    _change(folder, 0, provenance=elsewhere)
+    with pytest.raises(TableError, match="one training seed"):
+        verify(folder, 1)
+    both = _planned(tmp_path / "both")
+    measure(both, 1)
+    _change(both, 0, provenance=elsewhere)
+    assert verify(both, 1).holds
+
+
 def test_scores_are_stored_beside_each_part(table: Path, tmp_path: Path) -> None:
     """Those of ``workbench.proxies.measure``; a part that has them is not scored again."""
     folder = _copy(table, tmp_path / "scored")
@@ -123,11 +181,15 @@ def test_scores_of_other_architectures_are_refused(table: Path, tmp_path: Path) 
     with np.load(path) as stored:
         content = dict(stored)
     np.savez_compressed(path, **content | {"arch": content["arch"][:, ::-1]})
-    with pytest.raises(TableError, match="delete them"):
+    with pytest.raises(TableError, match=r"not those of its parts.*computes them again"):
         _ = Measured(str(folder)).proxies
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(TableError, match="damaged"):
+    with pytest.raises(TableError, match=r"damaged.*computes them again"):
         _ = Measured(str(folder)).proxies
+    assert score(folder) == 6
+    assert np.isfinite(Measured(str(folder)).proxies.scores).all()
+    with pytest.raises(TableError, match="has no zero-cost scores yet: `workbench measure"):
+        Measured(str(tmp_path / "none")).proxy_scores(load_plan(folder).archs[:1], ["nwot"])
 
 
 @pytest.mark.slow
@@ -158,7 +220,8 @@ def test_a_killed_measurement_goes_on(table: Path, tmp_path: Path) -> None:
 def test_what_is_begun_stays_in_the_log(table: Path, tmp_path: Path) -> None:
     folder = _copy(table, tmp_path / "more")
     assert measure(folder, 7).new == 1
-    assert len(_parts.parts(folder)) == 2
+    assert [len(_parts.load_archive(p)["number"]) for p in _parts.parts(folder)] == [3, 3, 1]
+    assert len(_parts.read(folder).archs) == 7
     lines = (folder / _parts.LOG).read_text(encoding="utf-8").splitlines()
     assert [json.loads(line).get("number") for line in lines] == [None, 6]
 
@@ -288,7 +351,7 @@ def test_what_is_wrong_has_one_clear_error(table: Path, tmp_path: Path) -> None:
         benchmark("measured/nothing-of-the-kind")
     gap = _copy(table, tmp_path / "gap")
     (gap / "part-0000.npz").unlink()
-    with pytest.raises(TableError, match=r"a part of .* is missing"):
+    with pytest.raises(TableError, match=r"part-0000\.npz is missing, and part-0001\.npz is there"):
         Measured(str(gap))
     cut = _copy(table, tmp_path / "cut")
     content = (cut / "part-0001.npz").read_bytes()

@@ -222,7 +222,7 @@ def test_numbers_that_are_not_finite_are_refused() -> None:
     network = _perceptron()
     with torch.no_grad():
         network[0].weight.fill_(torch.nan)  # type: ignore[operator]
-    with pytest.raises(ParameterError, match=r"of snip must be one of finite scores\. Got nan"):
+    with pytest.raises(ParameterError, match=r"score of snip must be finite\. Got nan"):
         score(network, torch.ones(4, 5), torch.arange(4), ["snip"])
 
 

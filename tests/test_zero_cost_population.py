@@ -388,6 +388,44 @@ def test_rows_that_fail_are_counted_and_said(
         _measure(proxies=[str(path)])
 
 
+def test_what_failed_is_not_tried_again(
+    tmp_path: Path, built: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "fussy.py"
+    path.write_text(FUSSY.format(least=10**9), encoding="utf-8")
+    _measure(proxies=["params", str(path)])
+    caplog.clear()
+    scores, _ = _measure(proxies=["params", str(path)])
+    assert len(built) == 6
+    assert not caplog.text
+    assert np.isnan(scores[:, 1]).all()
+    with pytest.raises(ParameterError, match="too small"):
+        _measure(proxies=[str(path)])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"batch_size": -5}, "'batch_size'.*2 or more.*Got -5"),
+        ({"batch_size": 2.5}, "'batch_size'"),
+        ({"random_state": None}, "'random_state'.*0 or more.*Got None"),
+        ({"workers": 0}, "'workers'.*1 or more"),
+        ({"proxies": "nwot"}, "'proxies'.*list of one name or more.*Got 'nwot'"),
+        ({"proxies": []}, "'proxies'"),
+        ({"network": {"seed": 3}}, "network of nb201 has no setting 'seed'; known: cells"),
+        ({"network": {"chanels": 3}}, "no setting 'chanels'; did you mean 'channels'"),
+    ],
+)
+def test_wrong_values_are_refused(options: Any, words: str) -> None:
+    with pytest.raises(ParameterError, match=words):
+        _made(**options).fit_transform(ARCHS)
+
+
+def test_the_encoding_by_name_says_what_it_needs() -> None:
+    with pytest.raises(ParameterError, match="given with dataset, which zero_cost needs"):
+        pipeline("nb201", "ridge", "zero_cost")
+
+
 def test_wrong_settings_and_names_are_refused() -> None:
     with pytest.raises(ParameterError, match="depth"):
         _measure(network={"depth": 3})

@@ -328,19 +328,14 @@ def _run(study: Any, source: str, out: Path | None, workers: int, as_json: bool)
 
 
 def _run_and_report(study: Any, source: str, folder: Path, workers: int, as_json: bool) -> int:
-    from workbench.harness.drive import run_ahead, run_plan
-    from workbench.harness.kinds import kind_of
+    from workbench.harness.drive import run_plan
     from workbench.harness.plan import prepare
 
     # What plug-ins print must not stand among the results.
     with redirect_stdout(sys.stderr):
         with progress("trying what is compared", study.COMPARED) as tried:
             plan: Plan = prepare(study, source, tried)
-        if kind_of(study).ahead is not None:
-            with progress("scoring", "architectures") as scored:
-                run_ahead(plan, folder, workers, scored)
-        with progress(study.name, "runs") as shown:
-            outcome = run_plan(plan, folder, workers, shown)
+        outcome = run_plan(plan, folder, workers, progress)
     if not outcome.ran:
         print(f"all {study.runs} runs were stored in {folder} already", file=sys.stderr)
     _report(folder, as_json)

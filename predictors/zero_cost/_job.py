@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import inspect
 import json
-from contextlib import suppress
 from functools import partial
 from hashlib import sha256
+from math import nan
 from typing import Any, NamedTuple
 
 import torch
 
 from workbench import registry
-from workbench.errors import WorkbenchError
+from workbench.errors import PluginError, WorkbenchError, describe_fault
 from workbench.networks import build
 from workbench.predictors.zero_cost._batch import Batch
-from workbench.predictors.zero_cost._score import scores_of
+from workbench.predictors.zero_cost._score import Score, scores_of
 from workbench.predictors.zero_cost._store import Scores
 from workbench.spaces import Space
 from workbench.types import Arch
@@ -57,15 +57,28 @@ class Outcome(NamedTuple):
 
 
 def scored(job: Job, task: Task) -> Outcome:
+    """Return the scores of one architecture; where a proxy fails, NaN is what it gives."""
     shape = job.batch.x.shape[1:]
     built = build(job.space, task.arch, shape, job.batch.classes, seed=job.seed, **job.settings)
     of = partial(scores_of, built, job.batch.x, job.batch.y, seed=job.seed)
     try:
         return Outcome(task.arch, of(task.names), None)
-    except WorkbenchError as error:
-        fault = error
+    except (Exception, SystemExit) as error:  # a proxy may be anybody's code
+        _, fault = _why(error)
     found: Scores = {}
     for name in task.names:
-        with suppress(WorkbenchError):
+        try:
             found |= of([name])
+        except (Exception, SystemExit) as error:
+            again, fault = _why(error)
+            if again:
+                found[name] = Score(nan, nan)
     return Outcome(task.arch, found, fault)
+
+
+def _why(error: BaseException) -> tuple[bool, WorkbenchError]:
+    """Return whether the same would happen again, and an error that crosses processes."""
+    if isinstance(error, WorkbenchError):
+        return True, error
+    fault = PluginError(f"a proxy failed: {describe_fault(error)}")
+    return not isinstance(error, MemoryError | RuntimeError), fault

@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import isfinite
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from workbench import registry
+from workbench.errors import ParameterError, PluginError, WorkbenchError
+from workbench.networks import network_of
 from workbench.predictors.zero_cost._batch import Data, batch_of
 from workbench.predictors.zero_cost._job import Job, Outcome, Task, scored
 from workbench.predictors.zero_cost._score import ALL, columns_of, parts_of, proxy_of
@@ -73,7 +77,10 @@ def measure(
         where no architecture has scores.
     """
     archs = space.check(archs)
+    columns_of(proxies)
     names = list(proxies)
+    _check(batch_size, seed, workers)
+    network_of(space, network or {})
     job = Job(space.whole, batch_of(dataset, batch_size, seed), dict(network or {}), seed)
     known = _known(job, archs, names, workers, progress)
     table = [known.get(arch, {}) for arch in _tuples(archs)]
@@ -107,8 +114,31 @@ def _known(
             if progress is not None:
                 progress(finished, len(distinct), len(faults))
     found = {a: {back[s]: one for s, one in row.items() if s in back} for a, row in known.items()}
-    _report(faults, len(distinct), any(found.get(arch) for arch in distinct))
+    if distinct and not any(isfinite(s.value) for a in distinct for s in found.get(a, {}).values()):
+        raise _why_nothing(job, distinct[0], tuple(wanted), faults)
+    _report(faults, len(distinct))
     return found
+
+
+def _why_nothing(
+    job: Job, arch: Arch, names: tuple[str, ...], faults: Sequence[Outcome]
+) -> WorkbenchError:
+    """Return why there is no score at all: where NaN was stored, one is tried again."""
+    for outcome in (*faults, scored(job, Task(arch, names))):
+        if outcome.fault is not None:
+            return outcome.fault
+    return PluginError(f"{', '.join(names)}: no score is finite")
+
+
+def _check(batch_size: int, seed: int, workers: int) -> None:
+    for name, value, least in (
+        ("batch_size", batch_size, 2), ("random_state", seed, 0), ("workers", workers, 1),
+    ):  # fmt: skip
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+            raise ParameterError(
+                f"The {name!r} parameter of ZeroCost must be a whole number of {least} or more."
+                f" Got {value!r} instead."
+            )
 
 
 def _missing(scores: Scores, wanted: Mapping[str, str]) -> tuple[str, ...]:
@@ -137,12 +167,10 @@ def _oriented(name: str, table: list[Scores]) -> Floats:
     return _column(name, table) * (1 if proxy_of(name).higher_is_better else -1)
 
 
-def _report(faults: Sequence[Outcome], among: int, something: bool) -> None:
+def _report(faults: Sequence[Outcome], among: int) -> None:
     if not faults:
         return
     first = faults[0]
-    if not something and first.fault is not None:
-        raise first.fault
     _log.warning(
         "%d of %d architectures do not have all scores, the first is %s: %s",
         len(faults), among, first.arch, first.fault,

@@ -103,16 +103,30 @@ def _compute(name: str, passes: Passes) -> float:
         value = float(proxy_of(name)().score(passes))
     if not isfinite(value):
         raise ParameterError(
-            f"The 'network' parameter of {name} must be one of finite scores. Got {value} instead:"
-            " weights or examples are not finite, or too large."
+            f"The score of {name} must be finite. Got {value} instead: weights or examples are not"
+            " finite or too large, or the proxy is at fault."
         )
     return value
 
 
 def columns_of(proxies: Iterable[str]) -> list[str]:
-    """Return the names of proxies, those of its parts in place of an aggregate, each once."""
+    """Return the names of proxies, those of its parts in place of an aggregate, each once.
+
+    Raises
+    ------
+    ParameterError
+        No list of names.
+    UnknownName
+        No proxy has one of them.
+    """
+    names = [] if isinstance(proxies, str) else list(proxies)
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ParameterError(
+            "The 'proxies' parameter of ZeroCost must be a list of one name or more."
+            f" Got {proxies!r} instead."
+        )
     found: dict[str, None] = {}
-    for name in proxies:
+    for name in names:
         parts = parts_of(name)
         found.update(dict.fromkeys(parts or [name]))
     return list(found)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from workbench.harness.executor import execute_all
 from workbench.harness.kinds import kind_of
 from workbench.harness.plan import Plan, Progress, prepare
 from workbench.harness.sections import Study
-from workbench.harness.store import finished_runs, open_store
+from workbench.harness.store import open_store
 from workbench.harness.study import load_study
+
+Shows: TypeAlias = Callable[[str, str], AbstractContextManager[Progress]]
+"""From a title and what is counted to a context in which progress can be told."""
 
 
 class Outcome(NamedTuple):
@@ -49,39 +54,37 @@ def run_study(
         source = str(study)
         study = load_study(Path(study))
     plan = prepare(study, source)
-    run_ahead(plan, Path(folder or study.name), workers)
-    return run_plan(plan, Path(folder or study.name), workers, progress)
+
+    def shows(_: str, what: str) -> AbstractContextManager[Progress]:
+        return nullcontext(progress if progress is not None and what == "runs" else _silent)
+
+    return run_plan(plan, Path(folder or study.name), workers, shows)
 
 
-def run_ahead(plan: Plan, folder: Path, workers: int, progress: Progress | None = None) -> None:
-    """Do what several of a study's missing runs need, in parallel, where its kind has such."""
-    ahead = kind_of(plan.study).ahead
-    if ahead is None:
-        return
-    finished = finished_runs(folder)
-    missing = [n for n in range(plan.study.runs) if n not in finished]
-    if missing:
-        ahead(plan.study, missing, workers, progress or _silent)
+def run_plan(plan: Plan, folder: Path, workers: int, shows: Shows) -> Outcome:
+    """Run what is not yet stored of a prepared study.
 
-
-def _silent(done: int, of: int, failed: int) -> None:
-    """Show nothing."""
-
-
-def run_plan(plan: Plan, folder: Path, workers: int, progress: Progress | None = None) -> Outcome:
-    """Run what is not yet stored of a prepared study."""
+    ``shows`` is called with a title and with what is counted, before each stage.
+    """
     study = plan.study
     with open_store(folder, plan) as store:
         store.forget_failed()
         finished = store.finished()
         missing = [n for n in range(study.runs) if n not in finished]
+        ahead = kind_of(study).ahead
+        if ahead is not None and missing:
+            with shows("scoring", "architectures") as shown:
+                ahead(study, missing, workers, shown)
         done, failed = len(finished), 0
-        if progress is not None:
-            progress(done, study.runs, failed)
-        for result in execute_all(study, missing, min(workers, max(1, len(missing)))):
-            store.add(study, result)
-            done += 1
-            failed += result.error is not None
-            if progress is not None:
-                progress(done, study.runs, failed)
+        with shows(study.name, "runs") as shown:
+            shown(done, study.runs, failed)
+            for result in execute_all(study, missing, min(workers, max(1, len(missing)))):
+                store.add(study, result)
+                done += 1
+                failed += result.error is not None
+                shown(done, study.runs, failed)
     return Outcome(folder, len(missing), failed)
+
+
+def _silent(done: int, of: int, failed: int) -> None:
+    """Show nothing."""

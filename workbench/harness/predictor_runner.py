@@ -11,10 +11,10 @@ import numpy as np
 
 from workbench import seeds
 from workbench.data._base import Benchmark
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, describe_fault
 from workbench.harness.opening import open_benchmark
 from workbench.harness.predictor_study import PredictorEntry, PredictorStudy
-from workbench.harness.result import RunResult, describe_fault
+from workbench.harness.result import RunResult
 from workbench.harness.sections import RunSpec
 from workbench.harness.splits import Labelled, split
 from workbench.predictors._pipeline import gives_std, pipeline, seeded

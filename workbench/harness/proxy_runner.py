@@ -18,11 +18,11 @@ from scipy.stats import rankdata
 
 from workbench import registry, seeds
 from workbench.data._base import Benchmark
-from workbench.errors import BenchmarkError, WorkbenchError
+from workbench.errors import BenchmarkError, WorkbenchError, describe_fault
 from workbench.harness.opening import open_benchmark
 from workbench.harness.predictor_runner import Measure
-from workbench.harness.proxy_study import COUNTS, ProxyBenchmark, ProxyEntry, ProxyStudy
-from workbench.harness.result import RunResult, describe_fault
+from workbench.harness.proxy_study import COUNTS, FEWEST, ProxyBenchmark, ProxyEntry, ProxyStudy
+from workbench.harness.result import RunResult
 from workbench.harness.sections import RunSpec
 from workbench.harness.splits import known_entries
 from workbench.spaces import Space
@@ -100,9 +100,21 @@ def faults(study: ProxyStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
             )
         else:
             try:
-                _score_one(_scored(study, i))
+                scored = _scored(study, i)
+                yield from _too_few(scored, given, place)
+                _score_one(scored)
             except WorkbenchError as error:
                 yield f"{place}: {error}"
+
+
+def _too_few(scored: Scored, given: ProxyBenchmark, place: str) -> Iterator[str]:
+    held = len(scored.archs)
+    if given.sample is not None and held < given.sample:
+        yield f"{place}.sample: {given.sample} are asked for, and {given.label} holds {held}"
+    elif held < FEWEST:
+        yield f"{place}: {given.label} holds {held} architectures; a comparison needs {FEWEST}"
+    elif scored.truth.min() == scored.truth.max():
+        yield f"{place}: the scores of {given.label} are all the same: there is no order to find"
 
 
 def _score_one(scored: Scored) -> None:
@@ -115,10 +127,9 @@ def _score_one(scored: Scored) -> None:
     )  # fmt: skip
 
 
-def try_out(entry: ProxyEntry, space: Space) -> None:
+def try_out(entry: ProxyEntry, space: Space) -> None:  # noqa: ARG001
     """Score nothing: what can be wrong with a proxy is found by its name."""
     registry.load("proxies", entry.name)
-    registry.load("networks", space.whole.name)
 
 
 def facts(bench: Benchmark) -> dict[str, Any]:  # noqa: ARG001
@@ -131,18 +142,25 @@ def _measures(spec: RunSpec) -> Iterator[Measure]:
     scored = _scored(study, spec.benchmark)
     scores, seconds = _scores(study, scored, spec.replicate)
     columns = [_oriented(name, scores[:, i]) for i, name in enumerate(study.names)]
-    mine, counts = columns[spec.entry], [columns[study.names.index(name)] for name in COUNTS]
-    known: Mask = np.asarray(np.isfinite(np.stack([mine, *counts])).all(axis=0))
-    truth, mine, counts = scored.truth[known], mine[known], [count[known] for count in counts]
-    if len(truth) < _LEAST:
-        name = study.proxies[spec.entry].name
+    scores_of_all, mine = (
+        np.stack([c for c in columns if np.isfinite(c).any()]),
+        columns[spec.entry],
+    )
+    known: Mask = np.asarray(np.isfinite(scores_of_all).all(axis=0))
+    missing = int((~np.isfinite(mine)).sum())
+    if missing == len(mine) or known.sum() < FEWEST:
         raise BenchmarkError(
-            f"{name} has scores of {len(truth)} of {len(known)} architectures: the log says why"
+            f"{study.proxies[spec.entry].name} has no score of {missing} of {len(mine)}"
+            f" architectures, and all proxies have one of {known.sum()}: what was logged when they"
+            " were scored says why"
         )
+    truth, mine = scored.truth[known], mine[known]
+    counts = [columns[study.names.index(name)][known] for name in COUNTS]
     size, top = len(truth), max(_LEAST, round(study.top * len(truth)))
     best = np.argsort(-truth, kind="stable")[:top]
     chosen = np.argsort(-mine, kind="stable")[:top]
-    yield Measure(size, ALL, "missing", float(len(known) - size))
+    yield Measure(size, ALL, "missing", float(missing))
+    yield Measure(size, TOP, "architectures", float(top))
     yield Measure(size, ALL, "seconds", float(np.nanmean(seconds[:, spec.entry])))
     yield Measure(size, ALL, "constant", float(mine.min() == mine.max()))
     yield Measure(size, ALL, "precision", len(np.intersect1d(best, chosen)) / top)

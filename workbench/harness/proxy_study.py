@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from workbench import registry
 from workbench.errors import WorkbenchError
@@ -24,7 +24,9 @@ _EVERY = (
     "params", "flops", "l2_norm", "plain", "snip", "grad_norm", "grasp", "fisher", "synflow",
     "jacov", "nwot", "zen", "epe_nas", "zico", "swap", "meco", "az_nas",
 )  # fmt: skip
-_FEWEST = 10
+FEWEST = 10
+"""Architectures that a comparison needs."""
+
 _SMOKE_BATCH = 8
 
 
@@ -39,8 +41,13 @@ class ProxyBenchmark(BenchmarkEntry):
     dataset: dict[str, Any] | None = None
     build: dict[str, Any] | None = None
     batch_size: Annotated[int, Field(ge=2, strict=True)] = 64
-    sample: Annotated[int, Field(ge=_FEWEST, strict=True)] | None = None
+    sample: Annotated[int, Field(ge=FEWEST, strict=True)] | None = None
     replicates: Count | None = None
+
+    @field_validator("dataset", mode="before")
+    @classmethod
+    def _by_name(cls, given: Any) -> Any:
+        return {"name": given} if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _named(self) -> Self:
@@ -73,7 +80,7 @@ class ProxyStudy(Study):
     @model_validator(mode="before")
     @classmethod
     def _counted(cls, data: Any) -> Any:
-        """Add the counts where a study leaves them out."""
+        """Add the counts where a study leaves them out, last: what was named keeps its place."""
         if isinstance(data, dict) and isinstance(data.get("proxies"), list):
             given = data["proxies"]
             names = [e.get("name") if isinstance(e, dict) else e for e in given]
@@ -94,7 +101,7 @@ class ProxyStudy(Study):
         first: dict[str, ProxyBenchmark] = {}
         for bench in self.benchmarks:
             first.setdefault(bench.name.partition("/")[0], bench)
-        update = {"sample": _FEWEST, "replicates": None, "batch_size": _SMOKE_BATCH}
+        update = {"sample": FEWEST, "replicates": None, "batch_size": _SMOKE_BATCH}
         return self.model_copy(
             update={
                 "name": f"{self.name}-smoke",

@@ -19,14 +19,3 @@ class RunResult(NamedTuple):
     error: str | None
     wall: float
     cpu: float
-
-
-def describe_fault(fault: BaseException) -> str:
-    """Return type, message and innermost place of an exception in one line."""
-    trace = fault.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = ""
-    if trace is not None:
-        where = f" ({trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno})"
-    return f"{type(fault).__name__}: {fault}{where}"

@@ -18,9 +18,9 @@ import numpy as np
 
 from workbench import registry, seeds
 from workbench.data._base import Benchmark
-from workbench.errors import PluginError
+from workbench.errors import PluginError, describe_fault
 from workbench.harness.opening import open_benchmark
-from workbench.harness.result import RunResult, describe_fault
+from workbench.harness.result import RunResult
 from workbench.harness.sections import RunSpec
 from workbench.harness.strategy_study import (
     Budget,

@@ -129,14 +129,6 @@ def open_store(folder: Path, plan: Plan) -> Iterator[Store]:
         lock.release()
 
 
-def finished_runs(folder: Path) -> set[int]:
-    """Return the numbers of the runs that a folder holds, failed ones not; it may hold no study."""
-    if not (folder / FILE).is_file():
-        return set()
-    runs = read_runs(folder)
-    return {*runs.loc[runs["error"].isna(), "run"].tolist()}
-
-
 def read_meta(folder: Path) -> dict[str, Any]:
     """Return the frozen study, provenance and benchmark facts of a study folder.
 

@@ -1,6 +1,6 @@
 """Torch modules built from architectures; one file a space, named like it.
 
-``build``, ``initialise`` and ``stack`` are loaded when first used: torch is an extra.
+The functions named here are loaded when first used: torch is an extra.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from workbench.networks._build import build, initialise
+    from workbench.networks._build import build, initialise, network_of
     from workbench.networks._stack import stack
 
-__all__ = ["build", "initialise", "stack"]
+__all__ = ["build", "initialise", "network_of", "stack"]
 
 
 def __getattr__(name: str) -> object:

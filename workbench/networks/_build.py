@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from inspect import signature
 from math import sqrt
 from typing import Any, TypeVar
 
@@ -10,7 +12,7 @@ import torch
 from torch import nn
 
 from workbench import registry
-from workbench.errors import ParameterError
+from workbench.errors import ParameterError, UnknownName, did_you_mean
 from workbench.networks._dropout import Dropout
 from workbench.spaces import Space
 from workbench.types import Arch
@@ -53,13 +55,36 @@ def build(
         A setting that the network does not take, or a wrong value.
     """
     space.check(np.array([arch]))
-    make = registry.load("networks", space.whole.name)
+    make = network_of(space, settings)
     with torch.device("meta"):
         try:
             network: nn.Module = make(tuple(arch), tuple(shape), classes, **settings)
         except TypeError as error:
             raise ParameterError(f"the network of {space.name} cannot be built: {error}") from error
     return initialise(network.to_empty(device="cpu"), seed)
+
+
+def network_of(space: Space, settings: Mapping[str, Any]) -> type[nn.Module]:
+    """Return the class of a space's networks, if it takes settings of these names.
+
+    Raises
+    ------
+    UnknownName
+        No network is known for this space.
+    ParameterError
+        A setting that the network does not take.
+    """
+    name = space.whole.name
+    known = registry.names("networks")
+    if name not in known:
+        raise UnknownName("network of the space", name, known)
+    make: type[nn.Module] = registry.load("networks", name)
+    takes = list(signature(make).parameters)[3:]
+    for key in settings:
+        if key not in takes:
+            hint = did_you_mean(key, takes) or "; it takes none"
+            raise ParameterError(f"the network of {name} has no setting {key!r}{hint}")
+    return make
 
 
 def initialise(network: Network, seed: int) -> Network:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,13 +12,15 @@ from workbench.harness.proxy_runner import ALL, TOP
 from workbench.harness.proxy_study import COUNTS, ProxyStudy
 from workbench.harness.store import read_measures, read_meta, read_runs
 from workbench.harness.study import stored_study
-from workbench.report.numbers import nested, write_numbers
+from workbench.report.numbers import and_list, constant_words, nested, write_numbers
 from workbench.report.results import timing_of
 
 SECONDS = "seconds"
 """The measure that differs from call to call: CPU seconds an architecture."""
 
-_NAMED = 8
+FEW = 20
+"""Of fewer architectures no correlation is shown."""
+
 _FLAT = 0.4
 
 
@@ -50,11 +51,16 @@ class Agreement(NamedTuple):
         return [entry.label for entry in self.study.proxies if entry.name in COUNTS]
 
     def means(self, metric: str, of: str = ALL) -> pd.DataFrame:
-        """Return means over replicates: a row a proxy, the best first, a column a benchmark."""
+        """Return means over replicates: a row a proxy, the best first, a column a benchmark.
+
+        NaN: not run yet, or within fewer than 20 of the best architectures, which tell nothing.
+        """
         mine = self.measures
         mine = mine[(mine["metric"] == metric) & (mine["test_set"] == of)]
-        found = _by_benchmark(mine)
-        return found.reindex(index=self.order, columns=self.benchmarks)
+        found = _by_benchmark(mine).reindex(index=self.order, columns=self.benchmarks)
+        if of == TOP:
+            found.loc[:, [self.best(bench) < FEW for bench in self.benchmarks]] = np.nan
+        return found
 
     @property
     def order(self) -> list[str]:
@@ -67,6 +73,11 @@ class Agreement(NamedTuple):
     def architectures(self, bench: str) -> int:
         """Return how many architectures were ranked on a benchmark."""
         return int(self.measures.loc[self.measures["benchmark"] == bench, "size"].max())
+
+    def best(self, bench: str) -> int:
+        """Return how many architectures its truly best part holds."""
+        mine = self.measures[self.measures["benchmark"] == bench]
+        return int(mine.loc[mine["metric"] == "architectures", "value"].max())
 
 
 def _by_benchmark(measures: pd.DataFrame) -> pd.DataFrame:
@@ -116,40 +127,43 @@ def sentences(found: Agreement) -> list[str]:
     if found.measures.empty:
         return ["No verdict: no run has finished yet."]
     said = [_above_counting(found, bench, i == 0) for i, bench in enumerate(found.benchmarks)]
-    return [s for s in (*said, _among_the_best(found), _missing(found), _unfinished(found)) if s]
+    said += [_among_the_best(found), _missing(found), constant_words(found.measures)]
+    said += [_unfinished(found)]
+    return [sentence for sentence in said if sentence]
 
 
 def _above_counting(found: Agreement, bench: str, first: bool) -> str:
     rho = found.means("spearman")[bench].dropna().sort_values(ascending=False)
     lead, low, high = (found.means(m)[bench][rho.index] for m in ("lead", "lead_low", "lead_high"))
     counts = [label for label in found.counts if label in rho.index]
+    if not counts:
+        return f"On {bench} nothing can be said yet: params and flops have not been ranked."
     better, best = str(rho[counts].idxmax()), str(rho.index[0])
     above = [k for k in rho.index if low[k] > 0 and k not in counts]
     below = [k for k in rho.index if high[k] < 0 and k not in counts]
     even = len(rho) - len(above) - len(below) - len(counts)
     tested = " (95 % bootstrap intervals over architectures, not corrected for their number)"
     words = ", ".join(f"{k} by {lead[k]:+.2f}" for k in above) or "none"
+    over = f"On {bench}, over {found.architectures(bench):,} architectures"
+    reaches = f"counting {better} reaches a Spearman correlation of {rho[better]:.3f}"
+    highest = "and nothing is higher" if best in counts else f"{best}, the highest, {rho[best]:.3f}"
     return (
-        f"On {bench}, over {found.architectures(bench):,} architectures, {best} orders best"
-        f" (Spearman {rho.iloc[0]:.3f}). Counting {better} reaches {rho[better]:.3f}; really above"
-        f" that{tested if first else ''}: {words}; really below: {_list(below)};"
-        f" {even} cannot be told from it."
+        f"{over}, {reaches}, {highest}. Really above counting{tested if first else ''}: {words};"
+        f" really below: {and_list(below) or 'none'}; {even} cannot be told from it."
     )
 
 
 def _among_the_best(found: Agreement) -> str:
     """Say what is left of order where a search has to choose."""
-    rho = found.means("spearman", TOP)
+    rho = found.means("spearman", TOP).dropna(axis="columns", how="all")
+    part = f"the truly best {100 * found.study.top:.0f} %"
     if rho.empty:
-        return ""
-    words = [f"{rho[b].idxmax()} {rho[b].max():.2f} on {b}" for b in found.benchmarks]
+        return f"Nothing is said of {part}: they are fewer than {FEW} architectures."
+    words = [f"{rho[b].idxmax()} {rho[b].max():.2f} on {b} ({found.best(str(b))})" for b in rho]
     mean = rho.mean(axis=1).drop(found.counts, errors="ignore")
-    collapsed = int((mean.abs() < _FLAT).sum())
-    return (
-        f"Within the truly best {100 * found.study.top:.0f} % the highest are {'; '.join(words)}:"
-        f" on average over benchmarks, {collapsed} of {len(mean)} proxies stay below {_FLAT:.1f}"
-        " there."
-    )
+    low = "" if mean.empty else f": {int((mean < _FLAT).sum())} of {len(mean)} proxies stay below"
+    low = low and f"{low} {_FLAT:.1f} there, on average over benchmarks"
+    return f"Within {part} the highest are {'; '.join(words)}{low}."
 
 
 def _missing(found: Agreement) -> str:
@@ -159,7 +173,10 @@ def _missing(found: Agreement) -> str:
     words = [f"{entry} of {n:,.0f} on {bench}" for entry, n, bench in zip(*columns, strict=True)]
     if not words:
         return ""
-    return f"Architectures without a score are left out: {_list(words)}."
+    return (
+        "Compared are the architectures of which every proxy has a score; there are none by"
+        f" {and_list(words)}."
+    )
 
 
 def _unfinished(found: Agreement) -> str:
@@ -171,12 +188,6 @@ def _unfinished(found: Agreement) -> str:
         f"This is not the whole study: {done} of {wanted} runs are finished, {failed} failed."
         " The same `workbench run` goes on from here."
     )
-
-
-def _list(names: Sequence[str]) -> str:
-    if len(names) > _NAMED:
-        return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
-    return ", ".join(names) or "none"
 
 
 class Row(NamedTuple):

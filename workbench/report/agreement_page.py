@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.report import agreement_figures as figures
-from workbench.report.agreement import Agreement, sentences, table, timing
+from workbench.report.agreement import FEW, Agreement, sentences, table, timing
 from workbench.report.quality_page import Drawing
 from workbench.report.render import common, parameters_text, write_page
 from workbench.report.style import svg
@@ -23,6 +23,8 @@ def content(found: Agreement) -> dict[str, Any]:
     setup = [
         (
             b.label,
+            b.sample or "all",
+            b.replicates or study.replicates,
             b.batch_size,
             *(parameters_text(x) if x else "its own" for x in (b.dataset, b.build)),
         )
@@ -50,16 +52,16 @@ def drawings(found: Agreement) -> list[Drawing]:
             "Every proxy on every benchmark",
             figures.heat_map(found),
             "Spearman correlation of score and truth, mean over batches; left over all"
-            f" architectures that were scored, right within the truly best {part}. Rows by the mean"
-            " of the left half; what only counts is in bold.",
+            f" architectures that were scored, right within the truly best {part}, where those"
+            f" are {FEW} or more. Rows by the mean of the left half; what only counts is in bold.",
         ),
         (
             "lead",
             "Worth more than counting?",
             figures.leads(found),
             "Spearman correlation above that of the better of params and flops, with 95 % bootstrap"
-            " intervals over architectures. Blue: really above; red: really below; grey: cannot be"
-            " told.",
+            " intervals over architectures, averaged over replicates: how batches differ is not in"
+            " them. Blue: really above; red: really below; grey: cannot be told.",
         ),
         (
             "time",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,29 @@ def write_numbers(
     write_text(paths[1], json.dumps(summary, indent=1, sort_keys=True) + "\n")
     write_text(paths[2], json.dumps(timing, indent=1, sort_keys=True) + "\n")
     return paths
+
+
+def constant_words(measures: pd.DataFrame) -> str:
+    """Return a sentence on what gave the same number for everything; empty where nothing did."""
+    flat = measures[(measures["metric"] == "constant") & (measures["value"] > 0)]
+    if flat.empty:
+        return ""
+    names = [f"{k} ({n} times)" for k, n in flat.groupby("entry", sort=False).size().items()]
+    return (
+        f"Constant, and so ordering nothing, which counts as a correlation of 0: {and_list(names)}."
+    )
+
+
+def and_list(names: Sequence[str]) -> str:
+    """Return names as words; of many, the first and how many more."""
+    if not names:
+        return ""
+    if len(names) > _NAMED + 1:
+        return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} others"
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+_NAMED = 6
 
 
 def nested(measures: pd.DataFrame, bench: str) -> dict[str, Any]:

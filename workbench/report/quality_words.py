@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from workbench.report.numbers import and_list, constant_words
 from workbench.report.quality import Quality
 from workbench.report.quality_figures import HONEST
 from workbench.statistics.comparison import LEVEL
@@ -18,7 +19,6 @@ _FEW = 6
 """Fewer pairs cannot give a p value below .05 (2 / 2**5 = .0625)."""
 
 _CALIBRATED_FROM = 100
-_NAMED = 6
 
 
 def ranking(quality: Quality) -> pd.Series:
@@ -41,7 +41,7 @@ def sentences(quality: Quality) -> list[str]:
         return ["No verdict: no run has finished yet."]
     said = [_winner(quality, ranks), *_by_benchmark(quality)]
     said += [_across(quality, str(ranks.index[0]))] if len(ranks) > 1 else []
-    said += [_intervals(quality), _constant(quality), _unfinished(quality)]
+    said += [_intervals(quality), constant_words(quality.measures), _unfinished(quality)]
     return [sentence for sentence in said if sentence]
 
 
@@ -72,7 +72,9 @@ def _by_benchmark(quality: Quality) -> list[str]:
         found = against_the_best(scores)
         even = [d.other for d in found if not d.real]
         pairs = found[0].pairs
-        same = f"it cannot be told from {_list(even)}" if even else "all others are really below it"
+        same = (
+            f"it cannot be told from {and_list(even)}" if even else "all others are really below it"
+        )
         test = (
             f" (Wilcoxon signed-rank test over {pairs} replicates, which share their splits,"
             f" Holm-corrected, {100 * LEVEL:.0f} % level)"
@@ -112,8 +114,8 @@ def _across(quality: Quality, best: str) -> str:
 def _split(real: Sequence[Difference]) -> str:
     above = [d.other for d in real if d.mean > 0]
     below = [d.other for d in real if d.mean < 0]
-    words = [f"better than {_list(above)}"] if above else []
-    words += [f"worse than {_list(below)}"] if below else []
+    words = [f"better than {and_list(above)}"] if above else []
+    words += [f"worse than {and_list(below)}"] if below else []
     return " and ".join(words) or "neither better nor worse than any"
 
 
@@ -134,19 +136,10 @@ def _intervals(quality: Quality) -> str:
             f" {low:.2f} and {high:.2f} on {bench} from n = {_CALIBRATED_FROM} on."
         )
     return (
-        f"On {bench}, from n = {_CALIBRATED_FROM} on, the 90 % intervals of {_list(off)} lie"
+        f"On {bench}, from n = {_CALIBRATED_FROM} on, the 90 % intervals of {and_list(off)} lie"
         f" outside {low:.2f} to {high:.2f}; do not trust their deviations. Those of the other"
         f" {len(mean) - len(off)} can be trusted."
     )
-
-
-def _constant(quality: Quality) -> str:
-    measures = quality.measures
-    flat = measures[(measures["metric"] == "constant") & (measures["value"] > 0)]
-    if flat.empty:
-        return ""
-    names = [f"{k} ({n} times)" for k, n in flat.groupby("entry", sort=False).size().items()]
-    return f"Constant predictions, which order nothing and count as tau 0: {_list(names)}."
 
 
 def _unfinished(quality: Quality) -> str:
@@ -159,13 +152,6 @@ def _unfinished(quality: Quality) -> str:
         f"This is not the whole study: {done} of {wanted} runs are finished, {failed} failed."
         " The same `workbench run` goes on from here."
     )
-
-
-def _list(names: Sequence[str]) -> str:
-    """Return names as words; of many, the first and how many more."""
-    if len(names) > _NAMED + 1:
-        return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} others"
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 class Row(NamedTuple):

@@ -95,14 +95,14 @@ def kendall(truth: Floats, predicted: Floats) -> float:
 
 
 def spearman(truth: Floats, predicted: Floats) -> float:
-    """Return Spearman's correlation; 0 where the predictions are constant."""
+    """Return Spearman's correlation; 0 where either is constant."""
     from scipy.stats import rankdata
 
     return _pearson(rankdata(truth), rankdata(predicted))
 
 
 def _pearson(truth: Floats | Ints, predicted: Floats | Ints) -> float:
-    if predicted.min() == predicted.max():
+    if truth.min() == truth.max() or predicted.min() == predicted.max():
         return 0.0
     a, b = truth - truth.mean(), predicted - predicted.mean()
     a, b = a / np.abs(a).max(), b / np.abs(b).max()

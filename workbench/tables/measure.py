@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from workbench.data._parts import Log, parts, write_part
-from workbench.data._plan import TablePlan, load_plan
-from workbench.errors import StoreError
+from workbench.data._parts import Log, load_archive, origins, parts, write_part
+from workbench.data._plan import FILE, TablePlan, load_plan
+from workbench.errors import StoreError, StudyError
 from workbench.harness.provenance import provenance
 from workbench.processes import each
 from workbench.tables.train import row_of, try_out
@@ -20,7 +20,7 @@ Progress = Callable[[int, int, int], None]
 
 
 class Outcome(NamedTuple):
-    """``measured`` architectures of ``of`` are in the table, ``new`` of them by this call."""
+    """``measured`` architectures of ``of`` are stored, ``new`` of them by this call."""
 
     folder: Path
     measured: int
@@ -46,8 +46,9 @@ def measure(
 
     Raises
     ------
-    StudyError, DataMissing, ParameterError
-        Before anything is trained.
+    StudyError, DataMissing, TableError
+        Before anything is trained: a plan that cannot be followed, or is another than when parts
+        were measured; a part that is damaged or missing.
     StoreError
         Another process measures there.
     """
@@ -56,26 +57,78 @@ def measure(
     data = try_out(plan)
     with _alone(folder):
         log = Log(folder)
-        written = len(parts(folder)) * plan.part
-        missing = [n for n in range(written, wanted) if n not in log.rows]
-        made = log.note(origin() | {"data": data})
-        done = wanted - len(missing)
-        tell(progress, done, wanted)
+        unchanged(plan, folder, log.made)
+        whole = _whole_parts(folder, plan, log)
+        missing = [n for n in range(whole * plan.part, wanted) if n not in log.rows]
+        made = log.note(origin() | {"data": data, "plan": plan.determines()})
+        done = whole * plan.part + sum(number >= whole * plan.part for number in log.rows)
+        of = max(wanted, done)
+        tell(progress, done, of)
         for row in each(row_of(plan, made), missing, min(workers, max(1, len(missing)))):
             log.add(row)
             done += 1
-            tell(progress, done, wanted)
+            tell(progress, done, of)
             _write_whole_parts(folder, plan, log)
         _write_whole_parts(folder, plan, log)
+        _write_begun_part(folder, plan, log)
     return Outcome(folder, done, len(plan.archs), len(missing))
 
 
+def unchanged(plan: TablePlan, folder: Path, begun: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Refuse a plan that says something else than when the parts of a folder were measured.
+
+    Raises
+    ------
+    StudyError
+        It does; says what.
+    """
+    made = [one for part in parts(folder) for one in origins(part)]
+    for then in [one["plan"] for one in (*made, *begun) if "plan" in one]:
+        if changed := plan.changed_from(then):
+            raise StudyError(
+                f"{folder / FILE} is not what was measured there: {'; '.join(changed)}."
+                " Put it back, or measure in another folder"
+            )
+
+
+def _whole_parts(folder: Path, plan: TablePlan, log: Log) -> int:
+    """Return how many parts are whole; what is in one that is not goes back into the log."""
+    found = parts(folder)
+    if found and len(load_archive(found[-1])["number"]) < _size(plan, len(found) - 1):
+        log.take(found[-1])
+        return len(found) - 1
+    return len(found)
+
+
+def _size(plan: TablePlan, index: int) -> int:
+    return min(plan.part, len(plan.archs) - index * plan.part)
+
+
+def _begun(folder: Path, plan: TablePlan) -> int:
+    """Return the number of the first part that is not whole."""
+    found = parts(folder)
+    short = bool(found) and len(load_archive(found[-1])["number"]) < _size(plan, len(found) - 1)
+    return len(found) - short
+
+
 def _write_whole_parts(folder: Path, plan: TablePlan, log: Log) -> None:
-    index = len(parts(folder))
-    numbers = range(index * plan.part, min((index + 1) * plan.part, len(plan.archs)))
+    index = _begun(folder, plan)
+    numbers = range(index * plan.part, index * plan.part + _size(plan, index))
     if len(numbers) and all(number in log.rows for number in numbers):
         write_part(folder, index, [log.rows[number] for number in numbers], log.made)
         log.keep(row for row in log.rows.values() if row.number not in numbers)
+
+
+def _write_begun_part(folder: Path, plan: TablePlan, log: Log) -> None:
+    """Write what there is of a part, so that it can be read; it stays in the log, too."""
+    index = _begun(folder, plan)
+    rows = []
+    for number in range(index * plan.part, index * plan.part + _size(plan, index)):
+        if number not in log.rows:
+            break
+        rows.append(log.rows[number])
+    if rows:
+        write_part(folder, index, rows, log.made)
 
 
 def origin() -> dict[str, Any]:

@@ -8,8 +8,8 @@ import numpy as np
 
 from workbench.data._parts import load_archive, parts
 from workbench.data._plan import load_plan
-from workbench.data._scores import ProxyScores, path_of, write_scores
-from workbench.tables.measure import Progress, origin
+from workbench.data._scores import ProxyScores, is_complete, write_scores
+from workbench.tables.measure import Progress, origin, tell
 from workbench.tables.train import try_out
 
 BATCH = 64
@@ -20,7 +20,7 @@ SEED = 0
 
 
 def score(folder: Path, workers: int = 1, progress: Progress | None = None) -> int:
-    """Score the architectures of every part that has no scores yet; return how many there were.
+    """Score the architectures of every part whose scores are not there; return how many those are.
 
     All proxies but aggregates, which rank whatever population they are given, on the networks and
     the training data of the table. Killed at any time, it goes on from there: scores are kept in
@@ -33,13 +33,13 @@ def score(folder: Path, workers: int = 1, progress: Progress | None = None) -> i
     """
     from workbench.proxies import ALL, columns_of, measure
 
-    missing = [part for part in parts(folder) if not path_of(part).exists()]
+    missing = [part for part in parts(folder) if not is_complete(part)]
     if not missing:
         return 0
     plan = load_plan(folder)
     data = try_out(plan)
     batch = min(BATCH, data["train"])
-    made = origin() | {"data": data, "batch_size": batch, "seed": SEED}
+    made = origin() | {"data": data, "plan": plan.determines(), "batch_size": batch, "seed": SEED}
     names = columns_of(ALL)
     of, before = sum(len(load_archive(part)["number"]) for part in missing), 0
 
@@ -62,4 +62,5 @@ def score(folder: Path, workers: int = 1, progress: Progress | None = None) -> i
         )
         write_scores(part, archs, ProxyScores(tuple(names), scores, seconds), made)
         before += len(archs)
+        tell(progress, before, of)
     return of

@@ -10,7 +10,8 @@ import numpy as np
 
 from workbench.data._live_training import Recipe
 from workbench.data._parts import DIVERGED, Row
-from workbench.data._plan import TablePlan
+from workbench.data._plan import FILE, TablePlan
+from workbench.errors import WorkbenchError
 from workbench.seeds import entropy
 from workbench.types import Arch, Floats
 
@@ -30,9 +31,18 @@ def try_out(plan: TablePlan) -> dict[str, Any]:
     """Load the data and build a network, so that what is wrong shows before work begins.
 
     Returns what the numbers are of: hash, shape, classes, and examples in each part of the data.
+
+    Raises
+    ------
+    WorkbenchError
+        Whatever the plan says that cannot be had, with the name of its file.
     """
-    work = _Work(plan)
-    work.trainer(tuple(plan.archs[0].tolist()))
+    try:
+        work = _Work(plan)
+        work.trainer(tuple(plan.archs[0].tolist()))
+    except WorkbenchError as error:
+        error.args = (f"{FILE}: {error}",)
+        raise
     data = work.recipe.data
     parts = zip(("train", "valid", "test"), work.recipe.splits, strict=True)
     sizes = {name: len(part) for name, part in parts}

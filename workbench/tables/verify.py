@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from workbench.data._parts import Row, Rows, percent, provenance, read
-from workbench.data._plan import TablePlan, load_plan
+from workbench.data._plan import FILE, TablePlan, load_plan
+from workbench.errors import TableError
 from workbench.processes import each
 from workbench.seeds import generator
-from workbench.tables.measure import Progress, origin, tell
+from workbench.tables.measure import Progress, origin, tell, unchanged
 from workbench.tables.train import row_of, try_out
 
 NEAR = 200
@@ -46,7 +47,7 @@ class Checked(NamedTuple):
     @property
     def holds(self) -> bool:
         """Whether it came out: to the bit where that is expected, else within the noise."""
-        return self.same_bits if self.same_machine else self.largest <= MOST_SDS
+        return self.same_bits or (not self.same_machine and self.largest <= MOST_SDS)
 
 
 class Verdict(NamedTuple):
@@ -125,9 +126,15 @@ def verify(
     Raises
     ------
     TableError, DataMissing
-        What is stored cannot be read, or its data are not here.
+        What is stored cannot be read, or its data are not here; or it was measured on another
+        machine with one seed, so that nothing says how much trainings differ.
+    StudyError
+        The plan is another than when it was measured.
     """
     plan, rows = load_plan(folder), read(folder)
+    unchanged(plan, folder)
+    if not np.array_equal(rows.archs, plan.archs[: len(rows.archs)]):
+        raise TableError(f"{folder} holds other architectures than its {FILE} names")
     here = origin() | {"data": try_out(plan)}
     chosen = generator("verify", seed).permutation(len(rows.archs))[:count]
     tell(progress, 0, len(chosen))
@@ -141,6 +148,11 @@ def verify(
 
 def _compared(plan: TablePlan, rows: Rows, row: Row, same_machine: bool) -> Checked:
     n, valid = row.number, rows.data["valid"]
+    if not same_machine and rows.valid_right.shape[1] == 1:
+        raise TableError(
+            "this table has one training seed and was measured with other versions or on another"
+            " type of CPU: nothing says how far apart two trainings may be"
+        )
     final = np.array(row.valid_right)[:, -1]
     same = (
         np.array_equal(rows.valid_right[n], row.valid_right)
@@ -164,13 +176,15 @@ def noise(rows: Rows, number: int) -> float:
     """Return the standard deviation between seeds at the score of an architecture, percent.
 
     Pooled over the 200 architectures of the nearest mean, without itself: poor cells vary more.
-    It is at least what one right answer makes.
+    It is at least what one right answer makes, and just that of a table of one seed.
     """
+    if rows.valid_right.shape[1] == 1:
+        return 100 / int(rows.data["valid"])
     final = percent(rows.valid_right[:, :, -1], rows.data["valid"])
     means, variances = final.mean(axis=1), final.var(axis=1, ddof=1)
     distance = np.abs(means - np.median(final[number]))
     distance[number] = np.inf
-    near = np.argsort(distance, kind="stable")[: min(NEAR, len(means) - 1)]
+    near = np.argsort(distance, kind="stable")[: max(min(NEAR, len(means) - 1), 1)]
     return float(max(sqrt(variances[near].mean()), 100 / rows.data["valid"]))
 
 
