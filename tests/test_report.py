@@ -189,6 +189,13 @@ def test_unfinished_studies_say_so(tmp_path: Path) -> None:
     assert "ValueError: no" in written.report.read_text(encoding="utf-8")
 
 
+def test_the_runs_of_one_strategy_alone_are_counted(tmp_path: Path) -> None:
+    study = {"name": "alone", "replicates": 3, "budget": {"queries": 5}}
+    study |= {"benchmarks": ["nb201/cifar10"], "strategies": ["random_search"]}
+    run_study(parse_study(study), tmp_path)
+    assert "Only 3 runs each" in " ".join(write_all(tmp_path).verdict)
+
+
 def test_looks_differ_and_stay() -> None:
     names = [f"s{i}" for i in range(20)]
     assert len(set(looks(names).values())) == 20

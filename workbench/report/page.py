@@ -59,7 +59,9 @@ def verdict_of(results: Results) -> list[str]:
             "No verdict: no benchmark of this study has architectures of different, known true"
             " scores, by which results could be compared."
         ]
-    runs = min((len(v) for s in _complete(results).values() for v in s.values()), default=0)
+    # Of one strategy alone there is nothing complete to compare, but there are its runs.
+    ended = _complete(results) or results.scores("normalised")
+    runs = min((len(v) for s in ended.values() for v in s.values() if len(v)), default=0)
     said = verdict(scores, compare_all(_complete(results)), runs, budget_words(study))
     missing = _missing_runs(results)
     return [*said, missing] if missing else said
