@@ -10,7 +10,7 @@ import pandas as pd
 from workbench.harness.proxy_runner import ALL, TOP
 from workbench.report.agreement import SECONDS, Agreement
 from workbench.report.figures import add_legend
-from workbench.report.style import INK, figure, looks, plain_log_ticks
+from workbench.report.style import INK, figure, looks, powers_of_ten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +73,7 @@ def against_time(found: Agreement) -> Figure | None:
             ax.plot(seconds[bench][label], rho[bench][label], look.marker, color=look.colour,
                     ms=7, label=label)  # fmt: skip
         ax.set(title=bench, xscale="log", xlabel="CPU seconds an architecture, alone")
-        plain_log_ticks(ax.xaxis)
+        powers_of_ten(ax.xaxis)
         ax.grid(color=_GREY, alpha=0.2)
     panels[0].set_ylabel("Spearman correlation, all architectures")
     add_legend(fig, *panels)

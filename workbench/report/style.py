@@ -65,8 +65,16 @@ def figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def powers_of_ten(axis: Axis) -> None:
+    """Write the powers of ten of a logarithmic axis, of many decades, and nothing between."""
+    from matplotlib.ticker import LogLocator
+
+    plain_log_ticks(axis)
+    axis.set_major_locator(LogLocator(subs=(1.0,), numticks=9))
+
+
 def plain_log_ticks(*axes: Axis) -> None:
-    """Write the powers of ten of logarithmic axes as plain numbers with a unit prefix."""
+    """Write what is marked on logarithmic axes as plain numbers with a unit prefix."""
     from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
     for axis in axes:
