@@ -153,7 +153,16 @@ def add_legend(fig: Figure, *axes: Axes) -> None:
     for ax in axes:
         handles, labels = ax.get_legend_handles_labels()
         found = dict(zip(labels, handles, strict=True)) | found
-    fig.legend(found.values(), found.keys(), loc="outside lower center", ncols=4, fontsize=8.5)
+    longest = max(map(len, found), default=0)
+    columns = min(max(_LEGEND // (longest + _HANDLE), 1), 4)
+    fig.legend(
+        found.values(), found.keys(), loc="outside lower center", ncols=columns, fontsize=8.5
+    )
+
+
+_LEGEND = 150
+_HANDLE = 9
+"""Letters that fit side by side below a figure, and that a line and its gap take the place of."""
 
 
 def _plain_ticks(ax: Axes) -> None:

@@ -34,10 +34,11 @@ def by_size(quality: Quality, order: Sequence[str]) -> Figure | None:
     shown = [b for b in quality.benchmarks if len(quality.sizes(b)) > 1]
     if not shown:
         return None
-    rows = -(-len(shown) // _COLUMNS)
+    columns = min(_COLUMNS, len(shown))
+    rows = -(-len(shown) // columns)
     fig = figure(9.6, 2.7 * rows + 0.7)
     style = {name: look for name, look in looks(order).items() if name in order[:_SHOWN]}
-    axes = [fig.add_subplot(rows, _COLUMNS, i + 1) for i in range(len(shown))]
+    axes = [fig.add_subplot(rows, columns, i + 1) for i in range(len(shown))]
     for ax, bench in zip(axes, shown, strict=True):
         _panel(ax, quality, bench, style)
     add_legend(fig, *axes)
