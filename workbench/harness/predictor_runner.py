@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from workbench import seeds
 from workbench.data._base import Benchmark
-from workbench.errors import WorkbenchError, describe_fault
+from workbench.errors import WorkbenchError
 from workbench.harness.opening import open_benchmark
 from workbench.harness.predictor_study import PredictorEntry, PredictorStudy
-from workbench.harness.result import RunResult
+from workbench.harness.result import Measure, RunResult, measured
 from workbench.harness.sections import RunSpec
 from workbench.harness.splits import Labelled, split
 from workbench.predictors._pipeline import gives_std, pipeline, seeded
@@ -32,26 +32,9 @@ _TRIED = 12
 _PRICED = 1000
 
 
-class Measure(NamedTuple):
-    """One number of a run, as it is stored."""
-
-    size: int
-    test_set: str
-    metric: str
-    value: float
-
-
 def execute(spec: RunSpec) -> RunResult:
     """Run one spec from its seeds alone; a fault of the predictor is recorded, not raised."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    measures: list[Measure] = []
-    error = None
-    try:
-        measures.extend(_measures(spec))
-    except (Exception, SystemExit) as fault:  # a predictor may be anybody's code
-        error = describe_fault(fault)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return RunResult(spec.number, {"measures": measures}, error, wall, cpu)
+    return measured(spec.number, _measures(spec))
 
 
 def faults(study: PredictorStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:

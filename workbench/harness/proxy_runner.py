@@ -7,7 +7,6 @@ them, and kept in the cache: killed at any time, a study goes on from there.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -18,11 +17,10 @@ from scipy.stats import rankdata
 
 from workbench import registry, seeds
 from workbench.data._base import Benchmark
-from workbench.errors import BenchmarkError, WorkbenchError, describe_fault
+from workbench.errors import BenchmarkError, WorkbenchError
 from workbench.harness.opening import open_benchmark
-from workbench.harness.predictor_runner import Measure
 from workbench.harness.proxy_study import COUNTS, FEWEST, ProxyBenchmark, ProxyEntry, ProxyStudy
-from workbench.harness.result import RunResult
+from workbench.harness.result import Measure, RunResult, measured
 from workbench.harness.sections import RunSpec
 from workbench.harness.splits import known_entries
 from workbench.spaces import Space
@@ -56,15 +54,7 @@ class Scored(NamedTuple):
 
 def execute(spec: RunSpec) -> RunResult:
     """Run one spec from its seeds alone; a fault of the proxy is recorded, not raised."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    measures: list[Measure] = []
-    error = None
-    try:
-        measures.extend(_measures(spec))
-    except (Exception, SystemExit) as fault:  # a proxy may be anybody's code
-        error = describe_fault(fault)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return RunResult(spec.number, {"measures": measures}, error, wall, cpu)
+    return measured(spec.number, _measures(spec))
 
 
 def ahead(study: ProxyStudy, numbers: Sequence[int], workers: int, progress: Progress) -> None:

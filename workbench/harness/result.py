@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from workbench.errors import describe_fault
 
 Rows = Mapping[str, Sequence[tuple[Any, ...]]]
 
@@ -19,3 +22,25 @@ class RunResult(NamedTuple):
     error: str | None
     wall: float
     cpu: float
+
+
+class Measure(NamedTuple):
+    """One number of a run, as it is stored."""
+
+    size: int
+    test_set: str
+    metric: str
+    value: float
+
+
+def measured(number: int, measures: Iterator[Measure]) -> RunResult:
+    """Return a run of measures, up to a fault, which is recorded and not raised."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    found: list[Measure] = []
+    error = None
+    try:
+        found.extend(measures)
+    except (Exception, SystemExit) as fault:  # a plug-in may be anybody's code
+        error = describe_fault(fault)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return RunResult(number, {"measures": found}, error, wall, cpu)

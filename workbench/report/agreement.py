@@ -12,7 +12,13 @@ from workbench.harness.proxy_runner import ALL, TOP
 from workbench.harness.proxy_study import COUNTS, ProxyStudy
 from workbench.harness.store import read_measures, read_meta, read_runs
 from workbench.harness.study import stored_study
-from workbench.report.numbers import and_list, constant_words, nested, write_numbers
+from workbench.report.numbers import (
+    and_list,
+    constant_words,
+    nested,
+    unfinished_words,
+    write_numbers,
+)
 from workbench.report.results import timing_of
 
 SECONDS = "seconds"
@@ -128,7 +134,7 @@ def sentences(found: Agreement) -> list[str]:
         return ["No verdict: no run has finished yet."]
     said = [_above_counting(found, bench, i == 0) for i, bench in enumerate(found.benchmarks)]
     said += [_among_the_best(found), _missing(found), constant_words(found.measures)]
-    said += [_unfinished(found)]
+    said += [unfinished_words(found.runs, found.study)]
     return [sentence for sentence in said if sentence]
 
 
@@ -176,17 +182,6 @@ def _missing(found: Agreement) -> str:
     return (
         "Compared are the architectures of which every proxy has a score; there are none by"
         f" {and_list(words)}."
-    )
-
-
-def _unfinished(found: Agreement) -> str:
-    done = int(found.runs["error"].isna().sum())
-    failed, wanted = len(found.runs) - done, found.study.runs
-    if done == wanted:
-        return ""
-    return (
-        f"This is not the whole study: {done} of {wanted} runs are finished, {failed} failed."
-        " The same `workbench run` goes on from here."
     )
 
 

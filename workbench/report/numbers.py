@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.harness.sections import Study
 from workbench.report.render import write_text
 
 
@@ -37,6 +38,17 @@ def constant_words(measures: pd.DataFrame) -> str:
     names = [f"{k} ({n} times)" for k, n in flat.groupby("entry", sort=False).size().items()]
     return (
         f"Constant, and so ordering nothing, which counts as a correlation of 0: {and_list(names)}."
+    )
+
+
+def unfinished_words(runs: pd.DataFrame, study: Study) -> str:
+    """Return a sentence on the runs that a study lacks; empty where it lacks none."""
+    done = int(runs["error"].isna().sum())
+    if done == study.runs:
+        return ""
+    return (
+        f"This is not the whole study: {done} of {study.runs} runs are finished,"
+        f" {len(runs) - done} failed. The same `workbench run` goes on from here."
     )
 
 

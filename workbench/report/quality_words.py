@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from workbench.report.numbers import and_list, constant_words
+from workbench.report.numbers import and_list, constant_words, unfinished_words
 from workbench.report.quality import Quality
 from workbench.report.quality_figures import HONEST
 from workbench.statistics.comparison import LEVEL
@@ -41,7 +41,11 @@ def sentences(quality: Quality) -> list[str]:
         return ["No verdict: no run has finished yet."]
     said = [_winner(quality, ranks), *_by_benchmark(quality)]
     said += [_across(quality, str(ranks.index[0]))] if len(ranks) > 1 else []
-    said += [_intervals(quality), constant_words(quality.measures), _unfinished(quality)]
+    said += [
+        _intervals(quality),
+        constant_words(quality.measures),
+        unfinished_words(quality.runs, quality.study),
+    ]
     return [sentence for sentence in said if sentence]
 
 
@@ -139,18 +143,6 @@ def _intervals(quality: Quality) -> str:
         f"On {bench}, from n = {_CALIBRATED_FROM} on, the 90 % intervals of {and_list(off)} lie"
         f" outside {low:.2f} to {high:.2f}; do not trust their deviations. Those of the other"
         f" {len(mean) - len(off)} can be trusted."
-    )
-
-
-def _unfinished(quality: Quality) -> str:
-    done = int(quality.runs["error"].isna().sum())
-    failed = len(quality.runs) - done
-    wanted = quality.study.runs
-    if done == wanted:
-        return ""
-    return (
-        f"This is not the whole study: {done} of {wanted} runs are finished, {failed} failed."
-        " The same `workbench run` goes on from here."
     )
 
 
