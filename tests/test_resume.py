@@ -102,10 +102,19 @@ def test_killed_again_and_again_ends_with_the_same_numbers(tmp_path: Path) -> No
     assert dumps[0].equals(dumps[1])
 
 
+def _heed_interrupts() -> None:
+    """A shell that runs tests in the background has all its children ignore interrupts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interrupt_stops_within_two_seconds_and_says_how_to_go_on(tmp_path: Path) -> None:
     folder = tmp_path / "stopped"
     process = subprocess.Popen(
-        _command(folder, 2), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        _command(folder, 2),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=_heed_interrupts,
     )
     while _stored(folder) < 3:
         assert process.poll() is None
