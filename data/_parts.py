@@ -118,7 +118,7 @@ def read(folder: Path) -> Rows:
         columns["train_loss"],
         columns["test_right"],
         columns["seconds"],
-        json.loads(str(loaded[0]["provenance"]))[0]["data"],
+        _made(loaded[0])[0]["data"],
         digest,
     )
 
@@ -129,14 +129,18 @@ def provenance(folder: Path, number: int) -> dict[str, Any]:
         part = load_archive(path)
         found = np.flatnonzero(part["number"] == number)
         if len(found):
-            return origins(path)[int(part["made"][found[0]])]
+            return _made(part)[int(part["made"][found[0]])]
     raise TableError(f"{folder} holds no architecture of number {number}")
 
 
 def origins(part: Path) -> list[dict[str, Any]]:
     """Return on what versions and machines the architectures of a part were measured."""
-    made: list[dict[str, Any]] = json.loads(str(load_archive(part)["provenance"]))
-    return made
+    return _made(load_archive(part))
+
+
+def _made(archive: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(str(archive["provenance"]))
+    return found
 
 
 def write_part(folder: Path, index: int, rows: Sequence[Row], made: Sequence[Any]) -> Path:
@@ -205,7 +209,7 @@ class Log:
     def take(self, part: Path) -> None:
         """Take in the rows of a part that is not whole, which is to be written again."""
         stored = load_archive(part)
-        made = [self.note(one) for one in json.loads(str(stored["provenance"]))]
+        made = [self.note(one) for one in _made(stored)]
         columns = {name: stored[name].tolist() for name in TYPES}
         for values in zip(*columns.values(), strict=True):
             row = Row(**dict(zip(columns, values, strict=True)))

@@ -73,9 +73,8 @@ class TablePlan(BaseModel):
     def changed_from(self, then: Mapping[str, Any]) -> list[str]:
         """Return the keys that say something else than when a part was measured."""
         now = self.determines()
-        return [
-            f"{key} = {now[key]!r} (then {then[key]!r})" for key in now if now[key] != then[key]
-        ]
+        changed = [key for key in now if key in then and now[key] != then[key]]
+        return [f"{key} = {now[key]!r} (then {then[key]!r})" for key in changed]
 
 
 def load_plan(folder_or_file: Path) -> TablePlan:

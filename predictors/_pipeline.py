@@ -203,8 +203,7 @@ def _made(owner: object, what: str, cls: type[Any], parameters: dict[str, Any]) 
         if parameter.default is parameter.empty and key not in parameters:
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 continue
-            called = "zero_cost" if cls.__name__ == "ZeroCost" else cls.__name__
-            raise _error(owner, what, f"given with {key}, which {called} needs", called)
+            raise _error(owner, what, f"given with {key}, which it needs", cls.__name__)
     try:
         return cls(**parameters)
     except TypeError as error:

@@ -422,7 +422,7 @@ def test_wrong_values_are_refused(options: Any, words: str) -> None:
 
 
 def test_the_encoding_by_name_says_what_it_needs() -> None:
-    with pytest.raises(ParameterError, match="given with dataset, which zero_cost needs"):
+    with pytest.raises(ParameterError, match="given with dataset, which it needs"):
         pipeline("nb201", "ridge", "zero_cost")
 
 

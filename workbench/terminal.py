@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any
 
-Show: TypeAlias = Callable[[int, int, int], None]
-"""Called with how many are finished, are there in all, and failed."""
+from workbench.types import Progress as Show
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -18,6 +18,9 @@ Archs: TypeAlias = NDArray[np.int16]
 Ints: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
+
+Progress: TypeAlias = Callable[[int, int, int], None]
+"""Called with how many are finished, are there in all, and failed."""
 
 Split: TypeAlias = Literal["train", "validation", "test", "none"]
 Direction: TypeAlias = Literal["max", "min"]

@@ -27,7 +27,3 @@ class PowerLaw(Parametric):
         epochs: Sequence[float] | None = None,
     ) -> None:
         super().__init__(("pow3",), limits, corrected, epochs)
-
-    @classmethod
-    def _get_param_names(cls) -> list[str]:
-        return ["corrected", "epochs", "limits"]

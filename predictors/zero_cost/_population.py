@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from math import isfinite
 from numbers import Integral
@@ -20,9 +20,7 @@ from workbench.predictors.zero_cost._score import ALL, columns_of, parts_of, pro
 from workbench.predictors.zero_cost._store import Scores, Store
 from workbench.processes import each
 from workbench.spaces import Space
-from workbench.types import Arch, Archs, Floats
-
-Progress = Callable[[int, int, int], None]
+from workbench.types import Arch, Archs, Floats, Progress
 
 _log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.encodings._base import Encoding
@@ -10,7 +10,7 @@ from workbench.predictors.zero_cost._batch import Data
 from workbench.predictors.zero_cost._population import measure
 from workbench.predictors.zero_cost._score import ALL, columns_of
 from workbench.spaces import Space
-from workbench.types import Archs, Floats
+from workbench.types import Archs, Floats, Progress
 
 
 class ZeroCost(Encoding):
@@ -48,7 +48,7 @@ class ZeroCost(Encoding):
         batch_size: int = 64,
         random_state: int = 0,
         workers: int = 1,
-        progress: Callable[[int, int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> None:
         super().__init__(space)
         self.dataset = dataset

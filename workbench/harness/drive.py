@@ -9,10 +9,11 @@ from typing import NamedTuple, TypeAlias
 
 from workbench.harness.executor import execute_all
 from workbench.harness.kinds import kind_of
-from workbench.harness.plan import Plan, Progress, prepare
+from workbench.harness.plan import Plan, prepare
 from workbench.harness.sections import Study
 from workbench.harness.store import open_store
 from workbench.harness.study import load_study
+from workbench.types import Progress
 
 Shows: TypeAlias = Callable[[str, str], AbstractContextManager[Progress]]
 """From a title and what is counted to a context in which progress can be told."""

@@ -10,8 +10,7 @@ from workbench.harness import predictor_runner, proxy_runner, runner
 from workbench.harness.result import RunResult
 from workbench.harness.sections import RunSpec, Study
 from workbench.spaces import Space
-
-Progress = Callable[[int, int, int], None]
+from workbench.types import Progress
 
 
 class Kind(NamedTuple):

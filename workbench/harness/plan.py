@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,9 +13,7 @@ from workbench.errors import ParameterError, StudyError, WorkbenchError
 from workbench.harness.kinds import kind_of
 from workbench.harness.opening import open_benchmark
 from workbench.harness.sections import Entry, Study
-
-Progress = Callable[[int, int, int], None]
-"""Called with how many are finished, are there in all, and failed."""
+from workbench.types import Progress
 
 
 class Plan(NamedTuple):

@@ -7,7 +7,7 @@ them, and kept in the cache: killed at any time, a study goes on from there.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -25,12 +25,11 @@ from workbench.harness.sections import RunSpec
 from workbench.harness.splits import known_entries
 from workbench.spaces import Space
 from workbench.statistics.ranking import kendall, spearman
-from workbench.types import Archs, Floats, Mask
+from workbench.types import Archs, Floats, Mask, Progress
 
 ALL, TOP = "all", "top"
 """The sets of architectures that order is measured in: all scored ones, and the truly best."""
 
-Progress = Callable[[int, int, int], None]
 
 _RESAMPLES = 1000
 _LEAST = 3
@@ -130,13 +129,10 @@ def facts(bench: Benchmark) -> dict[str, Any]:  # noqa: ARG001
 def _measures(spec: RunSpec) -> Iterator[Measure]:
     study: ProxyStudy = spec.study
     scored = _scored(study, spec.benchmark)
-    scores, seconds = _scores(study, scored, spec.replicate)
+    scores, seconds = _stored(study.canonical(), spec.benchmark, spec.replicate)
     columns = [_oriented(name, scores[:, i]) for i, name in enumerate(study.names)]
-    scores_of_all, mine = (
-        np.stack([c for c in columns if np.isfinite(c).any()]),
-        columns[spec.entry],
-    )
-    known: Mask = np.asarray(np.isfinite(scores_of_all).all(axis=0))
+    mine, some = columns[spec.entry], [c for c in columns if np.isfinite(c).any()]
+    known: Mask = np.asarray(np.isfinite(np.stack(some)).all(axis=0))
     missing = int((~np.isfinite(mine)).sum())
     if missing == len(mine) or known.sum() < FEWEST:
         raise BenchmarkError(
@@ -215,6 +211,12 @@ def _of(study_json: str, bench: int) -> Scored:
 
 def _scored(study: ProxyStudy, bench: int) -> Scored:
     return _of(study.canonical(), bench)
+
+
+@lru_cache(maxsize=4)
+def _stored(study_json: str, bench: int, replicate: int) -> tuple[Floats, Floats]:
+    """Return the scores that were computed ahead; all proxies of a batch look at the same ones."""
+    return _scores(ProxyStudy.model_validate_json(study_json), _of(study_json, bench), replicate)
 
 
 def _architectures(

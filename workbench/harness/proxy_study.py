@@ -20,10 +20,6 @@ from workbench.harness.sections import BenchmarkEntry, Count, Entry, Name, Study
 COUNTS = ("params", "flops")
 """What every proxy must beat to be worth its time."""
 
-_EVERY = (
-    "params", "flops", "l2_norm", "plain", "snip", "grad_norm", "grasp", "fisher", "synflow",
-    "jacov", "nwot", "zen", "epe_nas", "zico", "swap", "meco", "az_nas",
-)  # fmt: skip
 FEWEST = 10
 """Architectures that a comparison needs."""
 
@@ -60,6 +56,12 @@ class ProxyEntry(Entry):
     """A proxy, or an aggregate of several, by name or by the path of its file."""
 
 
+def _every() -> list[ProxyEntry]:
+    from workbench.proxies import ALL
+
+    return [ProxyEntry(name=name) for name in ALL]
+
+
 class ProxyStudy(Study):
     """Everything that determines the numbers of a comparison of proxies.
 
@@ -73,9 +75,7 @@ class ProxyStudy(Study):
     replicates: Count = 3
     top: Annotated[float, Field(gt=0, le=0.5)] = 0.1
     benchmarks: Annotated[list[ProxyBenchmark], Field(min_length=1)]
-    proxies: Annotated[list[ProxyEntry], Field(min_length=1)] = [
-        ProxyEntry(name=name) for name in _EVERY
-    ]
+    proxies: Annotated[list[ProxyEntry], Field(min_length=1, default_factory=_every)]
 
     @model_validator(mode="before")
     @classmethod

@@ -10,9 +10,9 @@ import pandas as pd
 
 from workbench.harness.proxy_runner import ALL, TOP
 from workbench.harness.proxy_study import COUNTS, ProxyStudy
-from workbench.harness.store import read_measures, read_meta, read_runs
 from workbench.harness.study import stored_study
 from workbench.report.numbers import (
+    StudyFolder,
     and_list,
     constant_words,
     nested,
@@ -30,13 +30,8 @@ FEW = 20
 _FLAT = 0.4
 
 
-class Agreement(NamedTuple):
-    """The folder of a proxy study: one row a run, one row a measure of a finished run."""
-
-    folder: Path
-    meta: dict[str, Any]
-    runs: pd.DataFrame
-    measures: pd.DataFrame
+class Agreement(StudyFolder):
+    """The folder of a proxy study."""
 
     @property
     def study(self) -> ProxyStudy:
@@ -98,8 +93,7 @@ def read_agreement(folder: Path | str) -> Agreement:
     StoreError
         The folder holds no study.
     """
-    folder = Path(folder)
-    return Agreement(folder, read_meta(folder), read_runs(folder), read_measures(folder))
+    return Agreement.read(folder)
 
 
 def write_agreement(found: Agreement) -> list[Path]:

@@ -9,7 +9,6 @@ from workbench.report import agreement_figures as figures
 from workbench.report.agreement import FEW, Agreement, sentences, table, timing
 from workbench.report.quality_page import Drawing
 from workbench.report.render import common, parameters_text, write_page
-from workbench.report.style import svg
 
 
 def write_agreement_report(found: Agreement) -> Path:
@@ -33,10 +32,7 @@ def content(found: Agreement) -> dict[str, Any]:
     return common(found.meta, found.runs, "entry") | {
         "compared": "proxy",
         "verdict": sentences(found),
-        "figures": [
-            (d.title, svg(d.figure, f"{d.title}. {d.caption}", d.name), d.caption)
-            for d in drawings(found)
-        ],
+        "figures": [drawing.shown() for drawing in drawings(found)],
         "tables": [(b, found.architectures(b), table(found, b)) for b in found.benchmarks],
         "setup": setup,
         "timing": timing(found),

@@ -5,12 +5,34 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import pandas as pd
 
 from workbench.harness.sections import Study
+from workbench.harness.store import read_measures, read_meta, read_runs
 from workbench.report.render import write_text
+
+
+class StudyFolder(NamedTuple):
+    """The folder of a study of measures: one row a run, one row a measure of a finished run."""
+
+    folder: Path
+    meta: dict[str, Any]
+    runs: pd.DataFrame
+    measures: pd.DataFrame
+
+    @classmethod
+    def read(cls, folder: Path | str) -> Self:
+        """Return what a folder holds so far.
+
+        Raises
+        ------
+        StoreError
+            It holds no study.
+        """
+        folder = Path(folder)
+        return cls(folder, read_meta(folder), read_runs(folder), read_measures(folder))
 
 
 def write_numbers(

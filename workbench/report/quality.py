@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from workbench.harness.predictor_runner import BOTH, TIMES
 from workbench.harness.predictor_study import PredictorStudy
-from workbench.harness.store import read_measures, read_meta, read_runs
 from workbench.harness.study import stored_study
-from workbench.report.numbers import nested, write_numbers
+from workbench.report.numbers import StudyFolder, nested, write_numbers
 from workbench.report.results import timing_of
 from workbench.types import Floats
 
@@ -25,13 +24,8 @@ UNIFORM = "uniform"
 BySize: TypeAlias = dict[str, dict[int, Floats]]
 
 
-class Quality(NamedTuple):
-    """The folder of a predictor study: one row a run, one row a measure of a finished run."""
-
-    folder: Path
-    meta: dict[str, Any]
-    runs: pd.DataFrame
-    measures: pd.DataFrame
+class Quality(StudyFolder):
+    """The folder of a predictor study."""
 
     @property
     def study(self) -> PredictorStudy:
@@ -114,8 +108,7 @@ def read_quality(folder: Path | str) -> Quality:
     StoreError
         The folder holds no study.
     """
-    folder = Path(folder)
-    return Quality(folder, read_meta(folder), read_runs(folder), read_measures(folder))
+    return Quality.read(folder)
 
 
 def write_quality(quality: Quality) -> list[Path]:

@@ -28,10 +28,7 @@ def content(quality: Quality) -> dict[str, Any]:
     return common(quality.meta, quality.runs, "entry") | {
         "compared": "predictor",
         "verdict": sentences(quality),
-        "figures": [
-            (d.title, svg(d.figure, f"{d.title}. {d.caption}", d.name), d.caption)
-            for d in drawings(quality)
-        ],
+        "figures": [drawing.shown() for drawing in drawings(quality)],
         "reference": quality.reference,
         "first_set": quality.first_set,
         "tables": [(b, quality.sizes(b), mean_table(quality, b)) for b in benches],
@@ -51,6 +48,14 @@ class Drawing(NamedTuple):
     title: str
     figure: Figure
     caption: str
+
+    def shown(self) -> tuple[str, str, str]:
+        """Return title, picture and caption, as pages show them."""
+        return (
+            self.title,
+            svg(self.figure, f"{self.title}. {self.caption}", self.name),
+            self.caption,
+        )
 
 
 def drawings(quality: Quality) -> list[Drawing]:

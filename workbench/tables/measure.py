@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from workbench.data._parts import Log, load_archive, origins, parts, write_part
+from workbench.data._parts import Log, Row, load_archive, origins, parts, write_part
 from workbench.data._plan import FILE, TablePlan, load_plan
 from workbench.errors import StoreError, StudyError
 from workbench.harness.provenance import provenance
 from workbench.processes import each
 from workbench.tables.train import row_of, try_out
-
-Progress = Callable[[int, int, int], None]
+from workbench.types import Progress
 
 
 class Outcome(NamedTuple):
@@ -68,9 +68,10 @@ def measure(
             log.add(row)
             done += 1
             tell(progress, done, of)
-            _write_whole_parts(folder, plan, log)
-        _write_whole_parts(folder, plan, log)
-        _write_begun_part(folder, plan, log)
+            whole = _write_whole_parts(folder, plan, log, whole)
+        whole = _write_whole_parts(folder, plan, log, whole)
+        if begun := _begun(plan, log, whole):
+            write_part(folder, whole, begun, log.made)
     return Outcome(folder, done, len(plan.archs), len(missing))
 
 
@@ -104,31 +105,20 @@ def _size(plan: TablePlan, index: int) -> int:
     return min(plan.part, len(plan.archs) - index * plan.part)
 
 
-def _begun(folder: Path, plan: TablePlan) -> int:
-    """Return the number of the first part that is not whole."""
-    found = parts(folder)
-    short = bool(found) and len(load_archive(found[-1])["number"]) < _size(plan, len(found) - 1)
-    return len(found) - short
-
-
-def _write_whole_parts(folder: Path, plan: TablePlan, log: Log) -> None:
-    index = _begun(folder, plan)
-    numbers = range(index * plan.part, index * plan.part + _size(plan, index))
-    if len(numbers) and all(number in log.rows for number in numbers):
-        write_part(folder, index, [log.rows[number] for number in numbers], log.made)
-        log.keep(row for row in log.rows.values() if row.number not in numbers)
-
-
-def _write_begun_part(folder: Path, plan: TablePlan, log: Log) -> None:
-    """Write what there is of a part, so that it can be read; it stays in the log, too."""
-    index = _begun(folder, plan)
-    rows = []
-    for number in range(index * plan.part, index * plan.part + _size(plan, index)):
-        if number not in log.rows:
-            break
-        rows.append(log.rows[number])
-    if rows:
+def _write_whole_parts(folder: Path, plan: TablePlan, log: Log, index: int) -> int:
+    """Write the parts that are complete, from ``index`` on; return the number of the next."""
+    while (rows := _begun(plan, log, index)) and len(rows) == _size(plan, index):
         write_part(folder, index, rows, log.made)
+        log.keep(row for row in log.rows.values() if row.number > rows[-1].number)
+        index += 1
+    return index
+
+
+def _begun(plan: TablePlan, log: Log, index: int) -> list[Row]:
+    """Return what there is of a part, without gaps from its beginning."""
+    first = index * plan.part
+    numbers = takewhile(log.rows.__contains__, range(first, first + _size(plan, index)))
+    return [log.rows[number] for number in numbers]
 
 
 def origin() -> dict[str, Any]:

@@ -9,8 +9,9 @@ import numpy as np
 from workbench.data._parts import load_archive, parts
 from workbench.data._plan import load_plan
 from workbench.data._scores import ProxyScores, is_complete, write_scores
-from workbench.tables.measure import Progress, origin, tell
+from workbench.tables.measure import origin, tell
 from workbench.tables.train import try_out
+from workbench.types import Progress
 
 BATCH = 64
 """Training images in the batch; all where there are fewer."""

@@ -13,8 +13,9 @@ from workbench.data._plan import FILE, TablePlan, load_plan
 from workbench.errors import TableError
 from workbench.processes import each
 from workbench.seeds import generator
-from workbench.tables.measure import Progress, origin, tell, unchanged
+from workbench.tables.measure import origin, tell, unchanged
 from workbench.tables.train import row_of, try_out
+from workbench.types import Progress
 
 NEAR = 200
 """Architectures of the most similar score that say how much seeds differ there."""
@@ -137,10 +138,16 @@ def verify(
         raise TableError(f"{folder} holds other architectures than its {FILE} names")
     here = origin() | {"data": try_out(plan)}
     chosen = generator("verify", seed).permutation(len(rows.archs))[:count]
+    alike = {n: _alike(provenance(folder, n), here) for n in chosen.tolist()}
+    if rows.valid_right.shape[1] == 1 and not all(alike.values()):
+        raise TableError(
+            "this table has one training seed and was measured with other versions or on another"
+            " type of CPU: nothing says how far apart two trainings may be"
+        )
     tell(progress, 0, len(chosen))
     checked: list[Checked] = []
     for row in each(row_of(plan), chosen.tolist(), min(workers, len(chosen))):
-        checked.append(_compared(plan, rows, row, _alike(provenance(folder, row.number), here)))
+        checked.append(_compared(plan, rows, row, alike[row.number]))
         tell(progress, len(checked), len(chosen))
     checked.sort()
     return Verdict(tuple(checked), *_drift([c for c in checked if not c.same_machine]))
@@ -148,11 +155,6 @@ def verify(
 
 def _compared(plan: TablePlan, rows: Rows, row: Row, same_machine: bool) -> Checked:
     n, valid = row.number, rows.data["valid"]
-    if not same_machine and rows.valid_right.shape[1] == 1:
-        raise TableError(
-            "this table has one training seed and was measured with other versions or on another"
-            " type of CPU: nothing says how far apart two trainings may be"
-        )
     final = np.array(row.valid_right)[:, -1]
     same = (
         np.array_equal(rows.valid_right[n], row.valid_right)
