@@ -129,9 +129,19 @@ class OnArchitectures(Predictor):
     READS_GRAPHS: ClassVar[bool] = True
     """Whether a space without graphs will not do."""
 
+    NEEDS_SPACE: ClassVar[bool] = True
+    """False where the predictor takes features if ``space`` is None."""
+
     space: Space | None
 
+    @property
+    def takes_architectures(self) -> bool:
+        """Whether this one takes architectures and no features."""
+        return self.NEEDS_SPACE or self.space is not None
+
     def _rows_of(self, X: Any) -> Any:
+        if not self.takes_architectures:
+            return X
         self._check("space", isinstance(self.space, Space), "a Space")
         assert self.space is not None
         rows = np.asarray(X)

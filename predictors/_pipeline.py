@@ -62,7 +62,7 @@ def pipeline(space: Space | str, predictor: Given = "auto", encoding: Given = No
     (20,)
     """
     space = named_space(space) if isinstance(space, str) else space
-    model = predictor_of(pipeline, predictor, space)
+    model = predictor_of(pipeline, predictor, space, encoding)
     if takes_architectures(model):
         encoding_of(pipeline, encoding, space, model)
         return model
@@ -70,10 +70,13 @@ def pipeline(space: Space | str, predictor: Given = "auto", encoding: Given = No
     return Pipeline([("encoding", made), ("predictor", model)])
 
 
-def predictor_of(owner: object, given: Given, space: Space | None = None) -> Any:
+def predictor_of(
+    owner: object, given: Given, space: Space | None = None, encoding: Given = None
+) -> Any:
     """Return an unfitted regressor of one's own.
 
-    One that takes architectures is given the space.
+    One that takes architectures is given the space; one that takes features as well is given it
+    where there is no ``encoding``.
 
     Raises
     ------
@@ -91,10 +94,10 @@ def predictor_of(owner: object, given: Given, space: Space | None = None) -> Any
         return clone(given)
     name, parameters = _named(owner, "predictor", given)
     cls = registry.load("predictors", name)
-    if issubclass(cls, OnArchitectures):
-        if space is None:
+    if issubclass(cls, OnArchitectures) and (cls.NEEDS_SPACE or encoding is None):
+        if space is None and cls.NEEDS_SPACE:
             raise _error(owner, "predictor", "one that takes features", given)
-        if cls.READS_GRAPHS and not _has_graphs(space):
+        if space is not None and cls.READS_GRAPHS and not has_graphs(space):
             raise NoGraph(
                 f"{name} reads graphs and the architectures of {space.name} have none; take a"
                 " predictor of features, such as auto"
@@ -105,7 +108,7 @@ def predictor_of(owner: object, given: Given, space: Space | None = None) -> Any
 
 def takes_architectures(model: Any) -> bool:
     """Return whether a regressor takes architectures as they are, and no features of them."""
-    return isinstance(model, OnArchitectures)
+    return isinstance(model, OnArchitectures) and model.takes_architectures
 
 
 def encoding_of(owner: object, given: Given, space: Space, model: Any = None) -> Any:
@@ -145,10 +148,11 @@ def _zero_cost() -> type[Any]:
 
 def default_encoding(space: Space) -> str:
     """Return ``graph_features`` for a space with graphs, ``hyperparameters`` for one without."""
-    return "graph_features" if _has_graphs(space) else "hyperparameters"
+    return "graph_features" if has_graphs(space) else "hyperparameters"
 
 
-def _has_graphs(space: Space) -> bool:
+def has_graphs(space: Space) -> bool:
+    """Return whether architectures of the space are graphs."""
     try:
         space.graphs(space.sample(1, np.random.default_rng(0)))
     except NoGraph:

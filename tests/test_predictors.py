@@ -197,7 +197,8 @@ def test_pipelines_by_name() -> None:
     union = pipeline("nb201", {"name": "ridge"}, ["one_hot", {"name": "path", "k": 30}])
     assert union.fit(archs, bench.truth(archs)).predict(archs).shape == (60,)
     assert union.named_steps["encoding"].transform(archs).shape == (60, 60)
-    assert type(pipeline("nb201").named_steps["predictor"]).__name__ == "Auto"
+    assert type(pipeline("nb201")).__name__ == "Auto"
+    assert type(pipeline("nb201", "auto", "path").named_steps["predictor"]).__name__ == "Auto"
     assert type(pipeline("fcnet").named_steps["encoding"]).__name__ == "Hyperparameters"
     assert type(pipeline("nb201", "gcn")).__name__ == "GCN"
 

@@ -11,7 +11,6 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from workbench import registry
-from workbench.predictors._base import OnArchitectures
 
 QUICK: dict[str, Any] = {
     "n_estimators": 30,
@@ -30,7 +29,7 @@ EXPECTED: dict[str, dict[str, str]] = {}
 def _predictors() -> Iterator[tuple[str, Any]]:
     for name in registry.names("predictors"):
         cls = registry.load("predictors", name)
-        if issubclass(cls, OnArchitectures):
+        if getattr(cls, "NEEDS_SPACE", False):
             continue
         model = cls()
         known = model.get_params()

@@ -61,7 +61,7 @@ def rank_untried(question: Question) -> Ranking:
     """
     where = space(question.space)
     tried, scores = _known(question, where)
-    model = predictor_of(question, question.predictor, where)
+    model = predictor_of(question, question.predictor, where, question.encoding or None)
     encoder = encoding_of(question, question.encoding or None, where, model)
     with threadpool_limits(1):
         rng = seeds.generator(question.seed, "rank")

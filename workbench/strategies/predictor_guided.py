@@ -127,7 +127,7 @@ class PredictorGuided(Strategy):
         if not isinstance(repeats, bool):
             raise parameter_error(self, "repeats", "a bool", repeats)
         self.repeats = repeats
-        self._model = predictor_of(self, predictor, space)
+        self._model = predictor_of(self, predictor, space, encoding)
         if acquisition in NEED_STD and not gives_std(self._model):
             must_be = f"'mean' with a predictor that gives no deviation, such as {self._model!r}"
             raise parameter_error(self, "acquisition", must_be, acquisition)

@@ -201,10 +201,14 @@ def _refused(call: Callable[[], object], what: str) -> None:
 
 def _made(plugin: Plugin) -> Any:
     cls = plugin_class("predictors", plugin)
-    model = cls(space("nb201")) if issubclass(cls, OnArchitectures) else cls()
+    model = cls(space("nb201")) if _on_architectures(cls) else cls()
     if "random_state" in model.get_params():
         model.set_params(random_state=0)
     return model
+
+
+def _on_architectures(cls: type[Any]) -> bool:
+    return issubclass(cls, OnArchitectures) and cls.NEEDS_SPACE
 
 
 def _easy(plugin: Plugin) -> tuple[Any, Floats, Any, Floats]:
@@ -214,7 +218,7 @@ def _easy(plugin: Plugin) -> tuple[Any, Floats, Any, Floats]:
     convolutions and half that of 1x1 ones in the representative of the isomorphism class.
     """
     rng = np.random.default_rng(0)
-    if issubclass(plugin_class("predictors", plugin), OnArchitectures):
+    if _on_architectures(plugin_class("predictors", plugin)):
         where = space("nb201")
         X = where.sample(2 * _TRAIN, rng)
         same = where.canonical(X)
