@@ -199,7 +199,7 @@ def test_pipelines_by_name() -> None:
     assert union.named_steps["encoding"].transform(archs).shape == (60, 60)
     assert type(pipeline("nb201")).__name__ == "Auto"
     assert type(pipeline("nb201", "auto", "path").named_steps["predictor"]).__name__ == "Auto"
-    assert type(pipeline("fcnet").named_steps["encoding"]).__name__ == "Hyperparameters"
+    assert type(pipeline("fcnet", "ridge").named_steps["encoding"]).__name__ == "Hyperparameters"
     assert type(pipeline("nb201", "gcn")).__name__ == "GCN"
 
 
