@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from workbench.encodings._parameters import check
 from workbench.predictors._targets import TRANSFORMS, Targets
 from workbench.spaces import Space
-from workbench.types import Floats
+from workbench.types import Archs, Floats
 
 
 class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -144,10 +144,15 @@ class OnArchitectures(Predictor):
             return X
         self._check("space", isinstance(self.space, Space), "a Space")
         assert self.space is not None
-        rows = np.asarray(X)
-        if rows.dtype.kind == "f" and (rows % 1 == 0).all() and (abs(rows) < 1 << 15).all():
-            rows = rows.astype(np.int16)
-        return self.space.check(rows)
+        return archs_of(self.space, X)
+
+
+def archs_of(space: Space, X: Any) -> Archs:
+    """Return rows that may be floats as architectures; what is none raises ArchitectureError."""
+    rows = np.asarray(X)
+    if rows.dtype.kind == "f" and (rows % 1 == 0).all() and (abs(rows) < 1 << 15).all():
+        rows = rows.astype(np.int16)
+    return space.check(rows)
 
 
 def _known(X: Any, y: Any) -> tuple[Any, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime, least_squares
-from sklearn.base import clone
 
 from workbench import registry
 from workbench.data.measured import Measured
@@ -16,9 +16,12 @@ from workbench.predictors.curves._families import FAMILIES, Family
 from workbench.predictors.curves._levenberg import Curves, fit
 from workbench.predictors.curves.last_value import LastValue
 from workbench.predictors.curves.parametric import Parametric
+from workbench.predictors.curves.sotl import SoTL
+from workbench.testing.extrapolators import extrapolator_checks
 from workbench.types import Floats
 
-NAMES = registry.names("extrapolators")
+NAMES = [name for name in registry.names("extrapolators") if name != "parametric_mcmc"]
+"""All but the one that takes seconds a curve, which tests/test_extrapolators.py samples."""
 X12 = np.arange(1.0, 13.0)
 RNG = np.random.default_rng
 
@@ -143,61 +146,24 @@ def test_deviations_are_honest_on_the_table_and_beat_the_last_value(
     assert found["parametric"] < found["last_value"]
 
 
+@pytest.mark.parametrize("check", extrapolator_checks(), ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", NAMES)
-def test_curves_of_every_kind_get_numbers(name: str, curves: tuple[Floats, Floats]) -> None:
-    X, y = curves
-    model = _made(name).fit(X[:60], y[:60])
-    odd = np.full((6, 24), np.nan)
-    odd[1, :10] = 40.0
-    odd[2, :10] = np.linspace(60, 20, 10)
-    odd[3, 0] = 15.0
-    odd[4, :12] = [10, 90] * 6
-    odd[5] = 0.0
-    mean, std = model.predict(odd, return_std=True)
-    assert np.isfinite(mean).all()
-    assert (std >= 0).all()
-    assert np.isfinite(std).all()
-    assert mean[0] == pytest.approx(y[:60].mean())
-    assert std[0] == pytest.approx(y[:60].std())
+def test_contract(name: str, check: Callable[[str], None]) -> None:
+    check(name)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_row_is_predicted_the_same_alone(name: str, curves: tuple[Floats, Floats]) -> None:
-    X, y = curves
-    model = _made(name).fit(X[:60], y[:60])
-    cut = np.where(np.arange(24) < np.array([[3], [9], [20], [24]]), X[60:64], np.nan)
-    together = np.stack(model.predict(cut, return_std=True), axis=1)
-    alone = [np.concatenate(model.predict(cut[i : i + 1], return_std=True)) for i in range(4)]
-    np.testing.assert_allclose(together, alone, rtol=1e-9)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_scale_of_scores_does_not_matter(name: str, curves: tuple[Floats, Floats]) -> None:
-    X, y = curves
-    cut = np.where(np.arange(24) < 9, X[60:90], np.nan)
-    mean, std = _made(name).fit(X[:60], y[:60]).predict(cut, return_std=True)
-    other = _made(name).fit(X[:60] / 100 - 3, y[:60] / 100 - 3)
-    moved, scaled = other.predict(cut / 100 - 3, return_std=True)
-    np.testing.assert_allclose(100 * (moved + 3), mean, atol=0.02)
-    np.testing.assert_allclose(100 * scaled, std, rtol=0.01)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_what_is_no_curve_is_refused(name: str) -> None:
+def test_what_is_no_curve_is_named() -> None:
     good = np.linspace(0, 1, 12).reshape(2, 6)
-    model = _made(name).fit(good)
     gap = good.copy()
     gap[1, 2] = np.nan
     with pytest.raises(ValueError, match="curve 1 has NaN before the last epoch seen"):
-        model.predict(gap)
-    with pytest.raises(ValueError, match="infinity"):
-        model.predict(np.full((1, 6), np.inf))
-    with pytest.raises(ValueError, match="6 features"):
-        model.predict(good[:, :5])
+        LastValue().fit(good).predict(gap)
     with pytest.raises(ValueError, match="no curve has a known final score"):
-        clone(model).fit(np.where(np.arange(6) < 3, good, np.nan))
+        LastValue().fit(np.where(np.arange(6) < 3, good, np.nan))
     with pytest.raises(ParameterError, match=r"'epochs' parameter .* 6 rising numbers above 0"):
-        _made(name, epochs=[1, 2, 3]).fit(good)
+        LastValue(epochs=[1, 2, 3]).fit(good)
+    with pytest.raises(ValueError, match="SoTL reads losses: give fit the final scores as y"):
+        SoTL().fit(good)
 
 
 def test_wrong_families_and_limits_are_refused() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any, Literal, Self, overload
+from collections.abc import Iterator, Sequence
+from copy import copy
+from typing import Any, ClassVar, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,11 +16,11 @@ from workbench.encodings._parameters import check
 from workbench.predictors._intervals import inflation
 from workbench.types import Floats, Ints
 
-_CUTS = 16
 _CALIBRATED = 150
 _AS_IT_IS = np.array([0.0, 1.0, 0.0])
 _PULL = 0.3
 _ROUNDS = 10
+_FOLDS = 4
 _SHARES = np.linspace(1, 0, 11).tolist()
 
 
@@ -27,24 +28,38 @@ class Extrapolator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """A scikit-learn regressor from learning curves to final scores.
 
     Rows of X are curves ``(n, t)``: a score an epoch, NaN after the last one seen, and column
-    ``t - 1`` is the end of the training. ``fit`` sees whole curves and their final scores; a
-    subclass overrides ``_learn`` if it learns from them, and ``_extrapolate``.
+    ``t - 1`` is the end of the training; before them an extrapolator may take other columns, such
+    as the architecture's decisions, of which its ``_rows`` makes ``_lead`` features. ``fit`` sees
+    whole curves and their final scores; a subclass overrides ``_learn`` if it learns from them, and
+    ``_extrapolate``.
 
-    What ``_extrapolate`` says is then compared with the whole curves of ``fit``, cut where the ones
-    asked for end. Where the parameter ``corrected`` says so, means become what a line in them and
-    in the last score makes of them: schedules of the learning rate bend curves in ways that no
-    formula knows. Variances become a multiple of themselves plus a constant, of such shares that
-    the errors are most likely and of such a size that 90 % intervals cover 90 % of them.
+    What ``_extrapolate`` says is then compared with the whole curves of ``fit``, cut at several
+    epochs; where it learns from them, by cross-validation. Where the parameter ``corrected`` says
+    so, means become what a line in them and in the last score makes of them: schedules of the
+    learning rate bend curves in ways that no formula knows. Variances become a multiple of
+    themselves plus a constant, of such shares that the errors are most likely and of such a size
+    that 90 % intervals cover 90 % of them.
 
     Attributes
     ----------
     n_features_in_ : int
         Epochs of a whole training.
+    mean_, std_ : float
+        Of the final scores of ``fit``.
     cuts_, lines_, spreads_ : ndarray
         Numbers of epochs seen; constant and slopes in mean and last score, in units of the final
         scores' deviation around their mean, ``(cuts, 3)``; the factor of a curve's own variance,
         and the variance that all have in common, ``(cuts, 2)``.
     """
+
+    READS: ClassVar[Literal["score", "train_loss"]] = "score"
+    """Of what the curves are: of the score, higher is better, or of the mean training loss."""
+
+    LEARNS: ClassVar[bool] = False
+    """Whether ``_learn`` takes more from the curves than their range."""
+
+    CUTS: ClassVar[int] = 16
+    """At how many numbers of epochs, at most, what is said is compared with whole curves."""
 
     epochs: Sequence[float] | None
 
@@ -54,10 +69,10 @@ class Extrapolator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array of shape (n, t)
-            Scores, higher is better; NaN after the last epoch seen.
+            Curves of what the extrapolator reads; NaN after the last epoch seen.
         y : array of shape (n,), optional
-            Final scores, such as means over training seeds; the last column if not given. Rows
-            whose final score is NaN are left out.
+            Final scores, such as means over training seeds; if not given, the last column, where
+            that is a score. Rows whose final score is NaN are left out.
 
         Raises
         ------
@@ -67,23 +82,26 @@ class Extrapolator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         ParameterError
             A parameter has a wrong type or value.
         """
-        curves = self._curves(X, reset=True)
-        seen = _seen(curves)
-        final: Floats = np.asarray(curves[:, -1] if y is None else y, dtype=np.float64)
-        if final.shape != (len(curves),):
-            raise ValueError(f"y must have shape ({len(curves)},); got {final.shape}")
+        rows = self._rows(X, reset=True)
+        seen = _seen(rows[:, self._lead :])
+        if y is None and self.READS != "score":
+            raise ValueError(f"{type(self).__name__} reads losses: give fit the final scores as y")
+        final: Floats = np.asarray(rows[:, -1] if y is None else y, dtype=np.float64)
+        if final.shape != (len(rows),):
+            raise ValueError(f"y must have shape ({len(rows)},); got {final.shape}")
         known = np.isfinite(final) & (seen > 0)
         if not known.any():
             raise ValueError("no curve has a known final score: fit needs whole trainings")
-        self.epochs_ = self._epochs()
+        self.epochs_ = self._epochs(rows.shape[1] - self._lead)
+        self.cuts_ = self._cuts()
         self.mean_, self.std_ = float(final[known].mean()), float(final[known].std())
-        curves, final, seen = curves[known], final[known], seen[known]
-        self._learn(curves, final)
-        whole = seen == curves.shape[1]
-        self._calibrate(curves[whole], final[whole])
+        whole = known & (seen == rows.shape[1] - self._lead)
+        self._learn(rows[known], final[known])
+        self._calibrate(rows[whole], final[whole])
         return self
 
-    def _curves(self, X: ArrayLike, reset: bool) -> Floats:
+    def _rows(self, X: ArrayLike, reset: bool) -> Floats:
+        """Return checked rows: features, if any, and curves."""
         found = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=reset)
         return np.asarray(found)
 
@@ -100,23 +118,32 @@ class Extrapolator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         ``fit``.
         """
         check_is_fitted(self)
-        curves = self._curves(X, reset=False)
-        seen = _seen(curves)
-        mean, std = np.full(len(curves), self.mean_), np.full(len(curves), self.std_)
-        begun = seen > 0
+        rows = self._rows(X, reset=False)
+        seen = _seen(rows[:, self._lead :])
+        mean, std = np.full(len(rows), self.mean_), np.full(len(rows), self.std_)
+        begun = seen >= self._least
         if begun.any():
-            mean[begun], std[begun] = self._adjusted(curves[begun], seen[begun])
+            mean[begun], std[begun] = self._adjusted(rows[begun], seen[begun])
         return (mean, std) if return_std else mean
 
     def _learn(self, X: Floats, y: Floats) -> None:
-        """Learn from curves and final scores; most learn nothing."""
+        """Learn from rows and final scores; most learn nothing."""
 
     @abstractmethod
     def _extrapolate(self, X: Floats, seen: Ints) -> tuple[Floats, Floats]:
-        """Return means and deviations ``(n,)`` of curves of which ``seen`` epochs are known."""
+        """Return means and deviations ``(n,)`` of rows of which ``seen`` epochs are known."""
 
-    def _epochs(self) -> Floats:
-        columns = self.n_features_in_
+    @property
+    def _lead(self) -> int:
+        """How many columns come before the curve."""
+        return 0
+
+    @property
+    def _least(self) -> int:
+        """From how many epochs on it extrapolates."""
+        return 1
+
+    def _epochs(self, columns: int) -> Floats:
         if self.epochs is None:
             return np.arange(1.0, columns + 1)
         epochs = np.asarray(self.epochs, dtype=np.float64)
@@ -124,25 +151,46 @@ class Extrapolator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         check(self, "epochs", bool(rising), f"None or {columns} rising numbers above 0")
         return epochs
 
+    def _cuts(self) -> Ints:
+        last = max(len(self.epochs_) - 1, 1)
+        cuts = np.geomspace(1, last, self.CUTS).round().astype(np.int64)
+        return np.unique([*range(self._least, 1), *cuts])
+
     def _calibrate(self, X: Floats, y: Floats) -> None:
-        columns = X.shape[1]
-        cuts = np.unique(np.geomspace(1, max(columns - 1, 1), _CUTS).round().astype(np.int64))
-        self.cuts_, self.spreads_ = cuts, np.tile([1.0, 0.0], (len(cuts), 1))
-        self.lines_ = np.tile(_AS_IT_IS, (len(cuts), 1))
-        X, y = X[:_CALIBRATED], y[:_CALIBRATED]
-        if not len(X) or columns == 1:
+        self.spreads_ = np.tile([1.0, 0.0], (len(self.cuts_), 1))
+        self.lines_ = np.tile(_AS_IT_IS, (len(self.cuts_), 1))
+        if not self.LEARNS:
+            X, y = X[:_CALIBRATED], y[:_CALIBRATED]
+        if not len(X) or len(self.epochs_) == 1:
             return
-        for place, cut in enumerate(cuts.tolist()):
-            mean, std = self._extrapolate(_cut(X, cut), np.full(len(X), cut))
-            features = self._features_of(mean, X[:, cut - 1])
+        strangers = self._strangers(X, y)
+        for place, cut in enumerate(self.cuts_.tolist()):
+            mean, std = np.empty(len(X)), np.empty(len(X))
+            for stranger, part in strangers:
+                rows = _cut(X[part], self._lead + cut)
+                mean[part], std[part] = stranger._extrapolate(rows, np.full(len(part), cut))
+            features = self._features_of(mean, X, np.full(len(X), cut))
             if getattr(self, "corrected", False):
                 self.lines_[place] = _line(features, self._standard(y))
             errors = y - self.mean_ - self._unit * (features @ self.lines_[place])
             self.spreads_[place] = _spread(errors, std)
 
+    def _strangers(self, X: Floats, y: Floats) -> list[tuple[Self, Ints]]:
+        """Return extrapolators, each with the rows it did not learn from; together all rows."""
+        everything = np.arange(len(X))
+        if not self.LEARNS or len(X) < 3:
+            return [(self, everything)]
+        found = []
+        for fold in range(min(_FOLDS, len(X))):
+            apart = everything % _FOLDS == fold
+            stranger = copy(self)
+            stranger._learn(X[~apart], y[~apart])
+            found.append((stranger, np.flatnonzero(apart)))
+        return found
+
     def _adjusted(self, X: Floats, seen: Ints) -> tuple[Floats, Floats]:
         mean, std = self._extrapolate(X, seen)
-        features = self._features_of(mean, X[np.arange(len(X)), seen - 1])
+        features = self._features_of(mean, X, seen)
         lines, (own, common) = self._at(seen, self.lines_), self._at(seen, self.spreads_).T
         mean = self.mean_ + self._unit * (features * lines).sum(axis=1)
         return mean, np.sqrt(own * std**2 + common)
@@ -151,7 +199,8 @@ class Extrapolator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """Return what was found at each number of epochs, between those that were tried, too."""
         return np.stack([np.interp(seen, self.cuts_, column) for column in found.T], axis=1)
 
-    def _features_of(self, mean: Floats, last: Floats) -> Floats:
+    def _features_of(self, mean: Floats, X: Floats, seen: Ints) -> Floats:
+        last = np.where(seen > 0, X[np.arange(len(X)), self._lead + np.maximum(seen, 1) - 1], mean)
         return np.stack([np.ones(len(mean)), self._standard(mean), self._standard(last)], axis=1)
 
     def _standard(self, scores: Floats) -> Floats:
@@ -179,6 +228,8 @@ def _line(features: Floats, wanted: Floats) -> Floats:
 
 def _spread(errors: Floats, std: Floats) -> Floats:
     """Return the factor of the variances and the common variance that suit the errors."""
+    if not errors.any():
+        return np.zeros(2)
     own = np.maximum(std, 1e-6 * max(float(std.max()), 1e-12)) ** 2
     own /= own.mean()
     shares = [share * own + 1 - share for share in _SHARES]
@@ -196,6 +247,12 @@ def _cut(X: Floats, seen: int) -> Floats:
     cut = X.copy()
     cut[:, seen:] = np.nan
     return cut
+
+
+def by_seen(seen: Ints) -> Iterator[tuple[int, Ints]]:
+    """Yield each number of epochs seen and the places of the rows that have seen so many."""
+    for count in np.unique(seen).tolist():
+        yield count, np.flatnonzero(seen == count)
 
 
 def _seen(X: Any) -> Ints:

@@ -12,7 +12,7 @@ from workbench.errors import PluginError, UnknownName
 from workbench.registry import Family
 
 _CHECKED: tuple[Family, ...] = (
-    "spaces", "encodings", "predictors", "proxies", "strategies", "benchmarks",
+    "spaces", "encodings", "predictors", "proxies", "extrapolators", "strategies", "benchmarks",
 )  # fmt: skip
 """Families that have a contract suite; a network or data set may share a name with a space."""
 
@@ -72,13 +72,14 @@ def _run(check: Callable[[Any], None], make: Callable[[], Any]) -> None:
 
 
 def _suite(family: Family) -> Callable[[], list[Callable[[str], None]]]:
-    from workbench.testing import encodings, predictors, proxies, strategies
+    from workbench.testing import encodings, extrapolators, predictors, proxies, strategies
 
     suites: dict[Family, Any] = {
         "strategies": strategies.strategy_checks,
         "encodings": encodings.encoding_checks,
         "predictors": predictors.predictor_checks,
         "proxies": proxies.proxy_checks,
+        "extrapolators": extrapolators.extrapolator_checks,
     }
     found: Callable[[], list[Callable[[str], None]]] = suites[family]
     return found
@@ -98,6 +99,7 @@ def _family_of(cls: type[Any]) -> Family:
     from sklearn.base import RegressorMixin, TransformerMixin
 
     from workbench.data._base import Benchmark
+    from workbench.predictors.curves._base import Extrapolator
     from workbench.predictors.zero_cost._base import Aggregate, Proxy
     from workbench.spaces import Space
     from workbench.strategies import Strategy
@@ -108,6 +110,7 @@ def _family_of(cls: type[Any]) -> Family:
         Benchmark: "benchmarks",
         Proxy: "proxies",
         Aggregate: "proxies",
+        Extrapolator: "extrapolators",
         TransformerMixin: "encodings",
         RegressorMixin: "predictors",
     }
@@ -116,5 +119,5 @@ def _family_of(cls: type[Any]) -> Family:
             return family
     raise PluginError(
         f"{inspect.getfile(cls)}: {cls.__name__} is none of Strategy, Space, Benchmark, Proxy,"
-        " a scikit-learn transformer or a scikit-learn regressor; derive it from one"
+        " Extrapolator, a scikit-learn transformer or a scikit-learn regressor; derive it from one"
     )
