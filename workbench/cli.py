@@ -104,16 +104,21 @@ def new(
     proxies: Annotated[
         bool, typer.Option("--proxies", help="One that compares zero-cost proxies.")
     ] = False,
+    curves: Annotated[
+        bool, typer.Option("--curves", help="One that compares learning-curve extrapolators.")
+    ] = False,
 ) -> None:
     """Write a commented study file to start from."""
-    if predictors and proxies:
-        raise StudyError("a study compares one kind of thing: give --predictors or --proxies")
+    asked = {"predictors": predictors, "proxies": proxies, "curves": curves}
+    kinds = [kind for kind, wanted in asked.items() if wanted]
+    if len(kinds) > 1:
+        raise StudyError(
+            "a study compares one kind of thing: give --predictors, --proxies or --curves"
+        )
     if path.exists():
         raise StudyError(f"{path} is there already; choose another name")
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-") or "study"
-    template = "template.toml"
-    if predictors or proxies:
-        template = f"template-{'predictors' if predictors else 'proxies'}.toml"
+    template = "-".join(["template", *kinds]) + ".toml"
     text = files("workbench.harness").joinpath(template).read_text(encoding="utf-8")
     path.write_text(text.replace("{name}", name), encoding="utf-8")
     print(path)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from workbench.data._base import Benchmark
-from workbench.harness import predictor_runner, proxy_runner, runner
+from workbench.harness import curve_runner, predictor_runner, proxy_runner, runner
 from workbench.harness.result import RunResult
 from workbench.harness.sections import RunSpec, Study
 from workbench.spaces import Space
@@ -42,6 +42,9 @@ _KINDS = {
         proxy_runner.try_out,
         proxy_runner.facts,
         proxy_runner.ahead,
+    ),
+    "curves": Kind(
+        curve_runner.execute, curve_runner.faults, curve_runner.try_out, curve_runner.facts
     ),
 }
 

@@ -17,6 +17,7 @@ import pydantic
 from pydantic import BaseModel
 
 from workbench.errors import StudyError, did_you_mean
+from workbench.harness.curve_study import CurveStudy
 from workbench.harness.predictor_study import PredictorStudy
 from workbench.harness.proxy_study import ProxyStudy
 from workbench.harness.sections import Study, map_paths
@@ -26,6 +27,7 @@ KINDS: dict[str, type[Study]] = {
     "strategies": StrategyStudy,
     "predictors": PredictorStudy,
     "proxies": ProxyStudy,
+    "curves": CurveStudy,
 }
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.harness.store import read_meta
-from workbench.report import agreement, quality_words
+from workbench.report import agreement, extrapolation, quality_words
 from workbench.report.agreement_page import write_agreement_report
+from workbench.report.extrapolation_page import write_extrapolation_report
 from workbench.report.page import verdict_of, write_report
 from workbench.report.quality import read_quality, write_quality
 from workbench.report.quality import summary as quality_summary
@@ -54,4 +55,16 @@ def _proxies(folder: Path) -> Written:
     return Written(page, agreement.sentences(found), agreement.summary(found))
 
 
-_WRITERS = {"strategies": _strategies, "predictors": _predictors, "proxies": _proxies}
+def _curves(folder: Path) -> Written:
+    found = extrapolation.read_extrapolation(folder)
+    extrapolation.write_extrapolation(found)
+    page = write_extrapolation_report(found)
+    return Written(page, extrapolation.sentences(found), extrapolation.summary(found))
+
+
+_WRITERS = {
+    "strategies": _strategies,
+    "predictors": _predictors,
+    "proxies": _proxies,
+    "curves": _curves,
+}
