@@ -88,5 +88,5 @@ def _panel(ax: Axes, found: Extrapolation, bench: str, metric: str) -> None:
         ax.set_yscale("log")
         plain_log_ticks(ax.yaxis)
     if metric == "nll" and LAST_VALUE in found.entries:
-        worst = float(found.means(metric, bench).loc[LAST_VALUE].max())
+        worst = float(found.means(metric, bench).loc[[LAST_VALUE]].to_numpy().max())
         ax.set_ylim(top=worst + 0.2 * (worst - ax.get_ylim()[0]))
