@@ -13,6 +13,7 @@ from workbench.statistics.comparison import compare_all
 from workbench.statistics.verdict import verdict
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 
@@ -128,18 +129,27 @@ def _complete(results: Results) -> dict[str, dict[str, Any]]:
 
 
 def _cost(results: Results) -> list[tuple[str, float, float | None, float, float]]:
-    """Return per strategy: queries, simulated hours, repeats in %, CPU seconds of a run."""
+    """Return per strategy: queries, simulated hours, repeats in %, CPU seconds of a run.
+
+    Training that goes on is a query and no repeat.
+    """
     trials, runs = results.trials, results.runs
     cpu = runs.groupby("strategy")["cpu"].mean()
     rows = []
     for strategy in results.strategies:
         mine = trials[trials["strategy"] == strategy]
         if len(mine):
-            repeats = mine.duplicated(["run", "arch"]).mean() * 100
+            repeats = _repeated(mine).mean() * 100
             count = mine["run"].nunique()
             hours = mine["cost"].sum() / 3600 / count if mine["cost"].notna().any() else None
             rows.append((strategy, len(mine) / count, hours, float(repeats), float(cpu[strategy])))
     return rows
+
+
+def _repeated(trials: pd.DataFrame) -> pd.Series:
+    """Return which trials start an architecture anew that their run had trained before."""
+    started = trials["continues"].isna()
+    return started & trials[["run", "arch"]].where(started).duplicated()
 
 
 def _missing_runs(results: Results) -> str:
