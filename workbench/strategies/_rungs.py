@@ -142,15 +142,10 @@ class Brackets(MultiFidelity):
     def bracket(self, number: int) -> Bracket:
         """Return a new bracket, the one opened after ``number`` others."""
 
-    def _new(self, rung: int) -> Arch:  # noqa: ARG002 - all rungs alike, unless a model knows more
-        """Return an architecture that starts on a rung."""
-        return self._draw()
-
     def ask(self) -> Trial:
         """Return what the oldest bracket has to ask for; open another where all wait."""
         bracket, place = self._next_place()
-        arch = self._new(place.rung) if place.arch is None else place.arch
-        trial = self._trial(arch, self.rungs[place.rung], place.continues)
+        trial = self._fill(place, bracket)
         self._bracket_of[trial.id] = bracket
         return trial
 
@@ -158,10 +153,23 @@ class Brackets(MultiFidelity):
         """Let the trial's bracket go on, if the trial was asked for."""
         own, score = self._own(trial, observation)
         if own is not None:
+            self._learn(own, score)
             bracket = self._bracket_of.pop(own.id)
             bracket.told(own, score)
             if bracket.done:
                 self._brackets.remove(bracket)
+
+    def _fill(self, place: Place, bracket: Bracket) -> Trial:  # noqa: ARG002 - all alike here
+        """Return the trial that takes a place in a bracket."""
+        arch = self._start() if place.arch is None else place.arch
+        return self._trial(arch, self.rungs[place.rung], place.continues)
+
+    def _learn(self, trial: Trial, score: float | None) -> None:
+        """Take in what a trial of its own came to, beside what its bracket makes of it."""
+
+    def _start(self) -> Arch:
+        """Return an architecture that is trained from the beginning."""
+        return self._draw()
 
     def _next_place(self) -> tuple[Bracket, Place]:
         for bracket in self._brackets:
