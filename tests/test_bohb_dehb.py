@@ -55,7 +55,7 @@ def _density(x: Any, points: Archs, low: float) -> float:
             else:
                 product *= float(stats.norm.pdf((x[i] + 0.5) / 4, (point[i] + 0.5) / 4, h))
         total += product
-    return total / n
+    return float(total / n)
 
 
 @pytest.mark.parametrize("n", [1, 4, 9])

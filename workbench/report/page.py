@@ -98,7 +98,8 @@ def _figures(results: Results, scores: Any) -> Any:
                 figures.anytime(results, axis),
                 f"Mean over {runs} runs of the true regret of the architecture that looked best so"
                 " far, with its 95 % interval; lower is better, the scale is logarithmic. The"
-                " dotted line, where in range, is the regret of the mean random architecture.",
+                " dotted line, where in range, is the regret of the mean random architecture."
+                + _partial_words(results),
             )
         )
     drawn.append(
@@ -113,6 +114,17 @@ def _figures(results: Results, scores: Any) -> Any:
     for i, (title, drawing, caption) in enumerate(drawn):
         if drawing is not None:
             yield title, svg(drawing, f"{title}. {caption}", f"figure{i}"), caption
+
+
+def _partial_words(results: Results) -> str:
+    """Return what to know where some trainings are shorter than others; nothing otherwise."""
+    lengths = results.trials.groupby("benchmark", observed=True)["epochs"].nunique()
+    if lengths.max() < 2:
+        return ""
+    return (
+        " Some queries train for fewer epochs than others, and what looked best is the best score"
+        " observed at any of them: compare over seconds, not over queries."
+    )
 
 
 def _ordered(bench: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
