@@ -126,9 +126,28 @@ def test_what_does_not_fit_a_benchmark_is_said_before_anything_runs(
 
 
 def test_every_benchmark_of_a_study_is_asked_for_its_epochs() -> None:
-    study = _study(["asha"]).model_dump(mode="json") | {"benchmarks": [BENCH, "nb201/cifar10"]}
+    """Live training has many epochs, the table of the same space has one."""
+    benches = ["live/nb201/digits", "nb201/cifar10"]
     with pytest.raises(StudyError, match="nb201/cifar10 has scores of one only"):
-        prepare(parse_study(study))
+        prepare(_study(["asha"], benchmarks=benches))
+
+
+def test_live_training_goes_on() -> None:
+    """Two epochs and then all nine of the same network: its curve so far does not change."""
+    options = {"data": {"train": 60}, "training": {"epochs": 9}}
+    bench = wb.benchmark("live/nb201/digits", **options)
+    log = Log(bench, replicate_draw(0, "live", 0))
+    strategy = make_strategy(StrategyEntry(name="asha"), bench, "live")
+    run(strategy, log, Budget(queries=10))
+    continued = [r for r in log.records if r.continues is not None]
+    assert {r.epochs for r in log.records} == {2, 9}
+    for record in continued:
+        early = bench.query(record.arch, 2, record.replicate)
+        late = bench.query(record.arch, 9, record.replicate)
+        assert early.cost is not None
+        assert late.cost is not None
+        assert late.curve[:2] == early.curve
+        assert record.cost == late.cost - early.cost > 0
 
 
 def test_parameters_in_force_and_repeats_are_told(tmp_path: Path) -> None:
