@@ -134,7 +134,7 @@ def test_every_benchmark_of_a_study_is_asked_for_its_epochs() -> None:
 
 def test_live_training_goes_on() -> None:
     """Two epochs and then all nine of the same network: its curve so far does not change."""
-    options = {"data": {"train": 60}, "training": {"epochs": 9}}
+    options: Any = {"data": {"train": 60}, "training": {"epochs": 9}}
     bench = wb.benchmark("live/nb201/digits", **options)
     log = Log(bench, replicate_draw(0, "live", 0))
     strategy = make_strategy(StrategyEntry(name="asha"), bench, "live")
