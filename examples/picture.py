@@ -1,6 +1,7 @@
 """Save the regret figure of a study folder for a paper: `python examples/picture.py demo out.pdf`.
 
-The ending of the file name chooses the format. README's picture was made this way from the demo.
+The ending of the file name chooses the format. README's picture was made this way from the demo;
+`--seconds` draws regret against simulated seconds instead of queries.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ from workbench.report.figures import anytime
 
 
 def main() -> None:
-    """Read a study folder and save regret against queries."""
+    """Read a study folder and save regret against queries or seconds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("picture", type=Path)
+    parser.add_argument("--seconds", action="store_true")
     options = parser.parse_args()
-    figure = anytime(wb.read_results(options.folder), "query")
+    figure = anytime(wb.read_results(options.folder), "ended" if options.seconds else "query")
     if figure is None:
-        raise SystemExit("no benchmark of this study knows its optimum")
+        raise SystemExit("no benchmark of this study knows its optimum, or its training cost")
     figure.savefig(options.picture, dpi=110, facecolor="white")
 
 

@@ -39,10 +39,14 @@ def test_scripts_run(name: str) -> None:
 def test_picture_of_a_study_is_saved(tmp_path: Path) -> None:
     study = load_study(ROOT / "examples/greedy.toml", ["replicates=2", "budget.queries=5"])
     run_study(study, tmp_path / "study")
-    picture = tmp_path / "out.png"
-    command = [str(ROOT / "examples" / PICTURES[0]), str(tmp_path / "study"), str(picture)]
-    subprocess.run([sys.executable, *command], check=True)
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    command = [str(ROOT / "examples" / PICTURES[0]), str(tmp_path / "study")]
+    drawn = []
+    for axis in ([], ["--seconds"]):
+        picture = tmp_path / "out.png"
+        subprocess.run([sys.executable, *command, str(picture), *axis], check=True)
+        drawn.append(picture.read_bytes())
+    assert all(one.startswith(b"\x89PNG") for one in drawn)
+    assert drawn[0] != drawn[1]
 
 
 def test_pictures_of_a_predictor_study_are_saved(tmp_path: Path) -> None:

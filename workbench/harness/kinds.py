@@ -9,21 +9,20 @@ from workbench.data._base import Benchmark
 from workbench.harness import curve_runner, predictor_runner, proxy_runner, runner
 from workbench.harness.result import RunResult
 from workbench.harness.sections import RunSpec, Study
-from workbench.spaces import Space
 from workbench.types import Progress
 
 
 class Kind(NamedTuple):
     """``execute`` runs one spec; ``faults`` takes study and benchmarks and yields what is wrong.
 
-    ``try_out`` tries one entry on one space and raises what is wrong with it; ``facts`` is what
+    ``try_out`` tries one entry on one benchmark and raises what is wrong with it; ``facts`` is what
     the report wants to know of a benchmark beside the usual. ``ahead``, where there is one, does
     what several of the numbered runs need, in parallel, and keeps it in the cache.
     """
 
     execute: Callable[[RunSpec], RunResult]
     faults: Callable[[Any, Any], Iterable[str]]
-    try_out: Callable[[Any, Space], None]
+    try_out: Callable[[Any, Benchmark], None]
     facts: Callable[[Benchmark], dict[str, Any]]
     ahead: Callable[[Any, Sequence[int], int, Progress], None] | None = None
 

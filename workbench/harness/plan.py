@@ -32,7 +32,7 @@ class Plan(NamedTuple):
 
 
 def prepare(study: Study, source: str = "study", progress: Progress | None = None) -> Plan:
-    """Open the benchmarks and try everything that is compared on every space.
+    """Open the benchmarks and try everything that is compared on every space and its epochs.
 
     ``progress`` is called with the number of entries tried, of all, and of faults.
 
@@ -65,14 +65,20 @@ def prepare(study: Study, source: str = "study", progress: Progress | None = Non
 
 
 def _entry_faults(study: Study, i: int, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
-    """Yield what is wrong with an entry: what the first space says that it cannot be tried on."""
-    spaces = {b.space.name: b.space for j, b in enumerate(benchmarks) if study.compares(j, i)}
-    for space in spaces.values():
+    """Yield what is wrong with an entry: what the first space says that it cannot be tried on.
+
+    Benchmarks of one space and the same epochs are tried once.
+    """
+    firsts: dict[tuple[str, tuple[int, ...]], Benchmark] = {}
+    for j, bench in enumerate(benchmarks):
+        if study.compares(j, i):
+            firsts.setdefault((bench.space.name, bench.epochs), bench)
+    for bench in firsts.values():
         try:
-            kind_of(study).try_out(study.entries[i], space)
+            kind_of(study).try_out(study.entries[i], bench)
         except (WorkbenchError, ValueError, TypeError) as error:
             first, *more = str(error).split("\n")
-            on = "" if isinstance(error, ParameterError) else f" (on space {space.name})"
+            on = "" if isinstance(error, ParameterError) else f" (on space {bench.space.name})"
             place = f"{study.COMPARED}[{i}]{_key(first, study.entries[i])}"
             yield "\n".join([f"{place}: {first}{on}", *more])
             return

@@ -18,7 +18,6 @@ from workbench.harness.result import Measure, RunResult, measured
 from workbench.harness.sections import RunSpec
 from workbench.harness.splits import Labelled, split
 from workbench.predictors._pipeline import gives_std, pipeline, seeded
-from workbench.spaces import Space
 from workbench.statistics.ranking import calibration_measures, order_measures
 
 TIMES = ("fit_seconds", "query_seconds")
@@ -49,9 +48,9 @@ def faults(study: PredictorStudy, benchmarks: Sequence[Benchmark]) -> Iterator[s
             yield f"benchmarks[{i}]: {error}"
 
 
-def try_out(entry: PredictorEntry, space: Space) -> None:
+def try_out(entry: PredictorEntry, bench: Benchmark) -> None:
     """Fit a predictor to a few labels of a space; what is wrong is raised."""
-    rng = np.random.default_rng(0)
+    rng, space = np.random.default_rng(0), bench.space
     few = space.sample(_TRIED, rng)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

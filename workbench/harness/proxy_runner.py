@@ -116,7 +116,7 @@ def _score_one(scored: Scored) -> None:
     )  # fmt: skip
 
 
-def try_out(entry: ProxyEntry, space: Space) -> None:  # noqa: ARG001
+def try_out(entry: ProxyEntry, bench: Benchmark) -> None:  # noqa: ARG001
     """Score nothing: what can be wrong with a proxy is found by its name."""
     registry.load("proxies", entry.name)
 

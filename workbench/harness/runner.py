@@ -18,7 +18,7 @@ import numpy as np
 
 from workbench import registry, seeds
 from workbench.data._base import Benchmark
-from workbench.errors import PluginError, describe_fault
+from workbench.errors import ParameterError, PluginError, describe_fault
 from workbench.harness.opening import open_benchmark
 from workbench.harness.result import RunResult
 from workbench.harness.sections import RunSpec
@@ -27,8 +27,8 @@ from workbench.harness.strategy_study import (
     StrategyEntry,
     StrategyStudy,
     strategy_arguments,
+    takes_epochs,
 )
-from workbench.spaces import Space
 from workbench.strategies import Strategy
 from workbench.types import Arch, Evaluation, Observation, Status, Trial
 
@@ -66,7 +66,7 @@ def execute(spec: RunSpec) -> RunResult:
     error = None
     try:
         key = (study.seed, label, entry.label, spec.replicate, "strategy")
-        strategy = make_strategy(entry, bench.space, *key)
+        strategy = make_strategy(entry, bench, *key)
         run(strategy, log, study.budget, study.workers)
     except (Exception, SystemExit) as fault:  # a strategy may be anybody's code
         error = describe_fault(fault)
@@ -79,16 +79,41 @@ def execute(spec: RunSpec) -> RunResult:
     return RunResult(spec.number, {"trials": rows}, error, wall, cpu)
 
 
-def make_strategy(entry: StrategyEntry, space: Space, *key: str | int) -> Strategy:
-    """Return a strategy with the generator that belongs to a key of the seed tree."""
+def make_strategy(entry: StrategyEntry, bench: Benchmark, *key: str | int) -> Strategy:
+    """Return a strategy with the generator that belongs to a key of the seed tree.
+
+    Raises
+    ------
+    ParameterError
+        Its parameters are wrong, or do not fit the benchmark.
+    """
     cls: Any = registry.load("strategies", entry.name)
-    made: Strategy = cls(space, seeds.generator(*key), **strategy_arguments(entry))
+    arguments = strategy_arguments(entry)
+    if takes_epochs(entry):
+        arguments = {"epochs": bench.epochs} | arguments
+        _check_epochs(entry, arguments["epochs"], bench)
+    made: Strategy = cls(bench.space, seeds.generator(*key), **arguments)
     return made
 
 
-def try_out(entry: StrategyEntry, space: Space) -> None:
-    """Make a strategy on a space and let it try itself out; what is wrong is raised."""
-    make_strategy(entry, space, "try").try_out()
+def _check_epochs(entry: StrategyEntry, epochs: Any, bench: Benchmark) -> None:
+    if len(bench.epochs) == 1:
+        raise ParameterError(
+            f"{entry.name} trains up to several epochs, and {bench.name} has scores of one only"
+            f" ({bench.epochs[0]}); take a benchmark with learning curves, such as"
+            " measured/nb201-mnist, or another strategy"
+        )
+    unknown = [e for e in epochs if e not in bench.epochs] if isinstance(epochs, list) else []
+    if unknown:
+        raise ParameterError(
+            f"The 'epochs' parameter of {entry.name} must be epochs that {bench.name} has scores"
+            f" of, {_list(bench.epochs)}. Got {epochs!r} instead."
+        )
+
+
+def try_out(entry: StrategyEntry, bench: Benchmark) -> None:
+    """Make a strategy for a benchmark and let it try itself out; what is wrong is raised."""
+    make_strategy(entry, bench, "try").try_out()
 
 
 class Log:

@@ -156,7 +156,7 @@ def read_runs(folder: Path) -> pd.DataFrame:
 def read_told(folder: Path) -> pd.DataFrame:
     """Return one row a told trial with its run's names, by run and in the order of tells."""
     query = """
-        SELECT run, arch, epochs, replicate, status, score, cost, ended, truth, test
+        SELECT run, arch, epochs, continues, replicate, status, score, cost, ended, truth, test
         FROM trials WHERE step_told IS NOT NULL ORDER BY run, step_told
     """
     numbers = dict.fromkeys(("score", "cost", "truth", "test"), "float64")

@@ -91,9 +91,20 @@ def strategy_arguments(entry: StrategyEntry) -> dict[str, Any]:
     return dict(cls.PRESETS[entry.preset]) | entry.parameters
 
 
+def takes_epochs(entry: StrategyEntry) -> bool:
+    """Return whether a strategy wants to know at which epochs its benchmark has scores."""
+    cls = registry.load("strategies", entry.name)
+    return "epochs" in inspect.signature(cls.__init__).parameters
+
+
 def effective_parameters(entry: StrategyEntry) -> dict[str, Any]:
-    """Return every parameter of a strategy as it runs: defaults, then preset, then the study's."""
+    """Return every parameter of a strategy as it runs: defaults, then preset, then the study's.
+
+    Epochs that no study sets are each benchmark's own, and said to be.
+    """
     cls = registry.load("strategies", entry.name)
     signature = inspect.signature(cls.__init__).parameters
     defaults = {k: p.default for k, p in list(signature.items())[3:] if p.default is not p.empty}
+    if takes_epochs(entry):
+        defaults["epochs"] = "those of the benchmark"
     return defaults | strategy_arguments(entry)

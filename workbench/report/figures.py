@@ -37,10 +37,12 @@ def anytime(results: Results, axis: str) -> Figure | None:
     ]
     if not shown:
         return None
-    rows = -(-len(shown) // _COLUMNS)
-    fig = figure(9.6, 2.6 * rows + 0.5)
+    # One benchmark alone has the whole width, and more height.
+    columns = _COLUMNS if len(shown) > 1 else 1
+    rows = -(-len(shown) // columns)
+    fig = figure(9.6, 2.6 * rows + 0.5 + (columns == 1))
     style = looks(results.strategies)
-    axes = [fig.add_subplot(rows, _COLUMNS, i + 1) for i in range(len(shown))]
+    axes = [fig.add_subplot(rows, columns, i + 1) for i in range(len(shown))]
     for ax, bench in zip(axes, shown, strict=True):
         _panel(ax, results, bench, axis, style)
     add_legend(fig, *axes)

@@ -13,6 +13,7 @@ from workbench.statistics.comparison import compare_all
 from workbench.statistics.verdict import verdict
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 
@@ -97,7 +98,8 @@ def _figures(results: Results, scores: Any) -> Any:
                 figures.anytime(results, axis),
                 f"Mean over {runs} runs of the true regret of the architecture that looked best so"
                 " far, with its 95 % interval; lower is better, the scale is logarithmic. The"
-                " dotted line, where in range, is the regret of the mean random architecture.",
+                " dotted line, where in range, is the regret of the mean random architecture."
+                + _partial_words(results),
             )
         )
     drawn.append(
@@ -114,6 +116,17 @@ def _figures(results: Results, scores: Any) -> Any:
             yield title, svg(drawing, f"{title}. {caption}", f"figure{i}"), caption
 
 
+def _partial_words(results: Results) -> str:
+    """Return what to know where some trainings are shorter than others; nothing otherwise."""
+    lengths = results.trials.groupby("benchmark", observed=True)["epochs"].nunique()
+    if lengths.max() < 2:
+        return ""
+    return (
+        " Some queries train for fewer epochs than others, and what looked best is the best score"
+        " observed at any of them: compare over seconds, not over queries."
+    )
+
+
 def _ordered(bench: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Return the strategies of a benchmark that have finished runs, best mean score first."""
     known = [(s, row) for s, row in bench["strategies"].items() if row["score"]]
@@ -128,18 +141,27 @@ def _complete(results: Results) -> dict[str, dict[str, Any]]:
 
 
 def _cost(results: Results) -> list[tuple[str, float, float | None, float, float]]:
-    """Return per strategy: queries, simulated hours, repeats in %, CPU seconds of a run."""
+    """Return per strategy: queries, simulated hours, repeats in %, CPU seconds of a run.
+
+    Training that goes on is a query and no repeat.
+    """
     trials, runs = results.trials, results.runs
     cpu = runs.groupby("strategy")["cpu"].mean()
     rows = []
     for strategy in results.strategies:
         mine = trials[trials["strategy"] == strategy]
         if len(mine):
-            repeats = mine.duplicated(["run", "arch"]).mean() * 100
+            repeats = _repeated(mine).mean() * 100
             count = mine["run"].nunique()
             hours = mine["cost"].sum() / 3600 / count if mine["cost"].notna().any() else None
             rows.append((strategy, len(mine) / count, hours, float(repeats), float(cpu[strategy])))
     return rows
+
+
+def _repeated(trials: pd.DataFrame) -> pd.Series:
+    """Return which trials start an architecture anew that their run had trained before."""
+    started = trials["continues"].isna()
+    return started & trials[["run", "arch"]].where(started).duplicated()
 
 
 def _missing_runs(results: Results) -> str:

@@ -30,9 +30,10 @@ class Strategy(ABC):
     -----
     ``ask`` may be called again before earlier trials were told; those are pending and count as
     evaluated. ``tell`` comes in any order, and also for trials that were never asked (warm start).
-    A failed trial has score None. ``PRESETS`` maps names to parameters from the literature;
-    ``REPEATS`` says whether an architecture may be asked for again, so that a small space never
-    ends the search.
+    A failed trial has score None. A strategy with a parameter ``epochs`` is given, unless a study
+    sets it, the epochs at which its benchmark has scores, ascending. ``PRESETS`` maps names to
+    parameters from the literature; ``REPEATS`` says whether an architecture may be asked for again,
+    so that a small space never ends the search.
     """
 
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -55,8 +56,8 @@ class Strategy(ABC):
     def try_out(self) -> None:  # noqa: B027 - most have nothing to try
         """Raise ParameterError for what would only fail later; called once before a study."""
 
-    def _trial(self, arch: Arch) -> Trial:
-        trial = Trial(self._next_id, arch)
+    def _trial(self, arch: Arch, epochs: int | None = None, continues: int | None = None) -> Trial:
+        trial = Trial(self._next_id, arch, epochs, continues)
         self._pending[trial.id] = arch
         self._next_id += 1
         return trial
