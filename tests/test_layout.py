@@ -27,7 +27,7 @@ LEVELS = [
     {"strategies"},
     {"harness", "tables"},
     {"report"},
-    {"cli", "__main__", "testing", "listing", "terminal"},
+    {"cli", "__main__", "testing", "listing", "running", "terminal"},
 ]
 
 

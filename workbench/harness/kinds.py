@@ -26,6 +26,7 @@ class Kind(NamedTuple):
     try_out: Callable[[Any, Space], None]
     facts: Callable[[Benchmark], dict[str, Any]]
     ahead: Callable[[Any, Sequence[int], int, Progress], None] | None = None
+    times: tuple[str, ...] = ()
 
 
 _KINDS = {
@@ -35,6 +36,7 @@ _KINDS = {
         predictor_runner.faults,
         predictor_runner.try_out,
         predictor_runner.facts,
+        times=predictor_runner.TIMES,
     ),
     "proxies": Kind(
         proxy_runner.execute,
@@ -42,6 +44,7 @@ _KINDS = {
         proxy_runner.try_out,
         proxy_runner.facts,
         proxy_runner.ahead,
+        (proxy_runner.SECONDS,),
     ),
 }
 

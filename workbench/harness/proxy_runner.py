@@ -29,7 +29,8 @@ from workbench.types import Archs, Floats, Mask, Progress
 
 ALL, TOP = "all", "top"
 """The sets of architectures that order is measured in: all scored ones, and the truly best."""
-
+SECONDS = "seconds"
+"""The measure that differs from call to call: CPU seconds an architecture."""
 
 _RESAMPLES = 1000
 _LEAST = 3
@@ -147,7 +148,7 @@ def _measures(spec: RunSpec) -> Iterator[Measure]:
     chosen = np.argsort(-mine, kind="stable")[:top]
     yield Measure(size, ALL, "missing", float(missing))
     yield Measure(size, TOP, "architectures", float(top))
-    yield Measure(size, ALL, "seconds", float(np.nanmean(seconds[:, spec.entry])))
+    yield Measure(size, ALL, SECONDS, float(np.nanmean(seconds[:, spec.entry])))
     yield Measure(size, ALL, "constant", float(mine.min() == mine.max()))
     yield Measure(size, ALL, "precision", len(np.intersect1d(best, chosen)) / top)
     for name, rows in ((ALL, np.arange(size)), (TOP, best)):
