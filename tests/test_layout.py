@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PLUGIN_FOLDERS = ("encodings", "predictors", "data")
 
 LEVELS = [
-    {"types", "errors", "seeds", "cache", "processes", "optimise"},
+    {"types", "errors", "seeds", "cache", "processes", "executors", "optimise"},
     {"registry", "spaces", "statistics"},
     {"encodings", "networks"},
     {"training", "data", "predictors", "proxies"},

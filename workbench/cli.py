@@ -6,7 +6,6 @@ study or usage, 3 data missing, 130 interrupted.
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import sys
@@ -19,6 +18,7 @@ from typing import Annotated
 import typer
 
 from workbench.errors import StudyError, UnknownName, WorkbenchError
+from workbench.executors import cores, where
 from workbench.running import How, merge_and_report, print_json, report_on, run_and_report
 from workbench.terminal import progress
 from workbench.types import Direction
@@ -35,7 +35,7 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes (default: all cores).")]
 Out = Annotated[Path | None, typer.Option(help="Folder of the study (default: its name).")]
-_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_CORES = cores()
 
 
 def main() -> None:
@@ -120,7 +120,16 @@ def new(
 def run(
     study: Annotated[Path, typer.Argument(help="A study file (TOML or JSON).")],
     out: Out = None,
-    workers: Workers = _CORES,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes here (default: all cores).")
+    ] = None,
+    executor: Annotated[
+        str,
+        typer.Option(
+            help="Where runs are done: processes, processes:4, or dask://HOST:PORT, the workers of"
+            " a Dask scheduler (extra dask)."
+        ),
+    ] = "processes",
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Override: budget.queries=50")
     ] = None,
@@ -137,12 +146,16 @@ def run(
 
     With --shard 3/16 only every sixteenth run, from the third, into NAME-shard-3-of-16 or the
     folder that --out names, which must not be that of another shard; `workbench merge` joins them.
+
+    With --executor dask://HOST:PORT on the workers of a Dask cluster, one thread each, as many as
+    are connected (no --workers); results are stored here. Runs of workers that die are tried again.
+    The numbers are the same in all these ways.
     """
     from workbench.harness.study import load_study
 
     with _going_on():
         loaded = load_study(study, set_ or [])
-        how = How(workers, shard, as_json)
+        how = How(where(executor, workers), shard, as_json)
         run_and_report(loaded.smoke() if smoke else loaded, str(study), out, how)
 
 

@@ -21,9 +21,9 @@ _LISTED = 20
 
 
 class How(NamedTuple):
-    """How a study is run: on so many processes, all of it or a shard; and what is printed."""
+    """How a study is run: where, all of it or a shard; and what is printed."""
 
-    workers: int
+    workers: int | str
     shard: str | None = None
     as_json: bool = False
 
@@ -41,7 +41,7 @@ def run_and_report(study: Any, source: str, out: Path | None, how: How) -> None:
         raise typer.Exit(1)
 
 
-def _run(study: Any, source: str, folder: Path, workers: int, shard: Any) -> int:
+def _run(study: Any, source: str, folder: Path, workers: int | str, shard: Any) -> int:
     from workbench.harness.drive import run_plan
     from workbench.harness.plan import prepare
 

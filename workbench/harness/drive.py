@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from workbench.executors import Where, cores
 from workbench.harness.executor import execute_all
 from workbench.harness.frozen import frozen
 from workbench.harness.kinds import kind_of
@@ -32,7 +33,7 @@ class Outcome(NamedTuple):
 def run_study(
     study: Study | Path | str,
     folder: Path | str | None = None,
-    workers: int = 1,
+    workers: Where = 1,
     progress: Progress | None = None,
     shard: str | None = None,
 ) -> Outcome:
@@ -43,8 +44,8 @@ def run_study(
     study : Study or path of a study file
     folder : path, default the study's name in the current folder
         Where ``study.sqlite`` is made or gone on with; by default the name says which shard.
-    workers : int
-        Processes; 1 runs in this one.
+    workers : int or str
+        Processes, of which 1 is this one; or a Dask cluster, ``"dask://host:port"``.
     progress : callable, optional
         Called after every run with (finished, all, failed).
     shard : str, optional
@@ -53,7 +54,7 @@ def run_study(
 
     Raises
     ------
-    StudyError, DataMissing, StoreError
+    StudyError, DataMissing, StoreError, ExecutorError
         Before anything is run.
     """
     source = "study"
@@ -69,7 +70,9 @@ def run_study(
     return run_plan(plan, Path(folder or part.folder(study)), workers, shows, part)
 
 
-def run_plan(plan: Plan, folder: Path, workers: int, shows: Shows, shard: Shard = WHOLE) -> Outcome:
+def run_plan(
+    plan: Plan, folder: Path, workers: Where, shows: Shows, shard: Shard = WHOLE
+) -> Outcome:
     """Run what is not yet stored of a prepared study, or of a shard of it.
 
     ``shows`` is called with a title and with what is counted, before each stage.
@@ -87,12 +90,21 @@ def run_plan(plan: Plan, folder: Path, workers: int, shows: Shows, shard: Shard 
         done, failed = len(finished), 0
         with shows(study.name, "runs") as shown:
             shown(done, len(numbers), failed)
-            for result in execute_all(study, missing, min(workers, max(1, len(missing)))):
+            for result in execute_all(plan, missing, _place(study, workers, len(missing))):
                 store.add(study, result)
                 done += 1
                 failed += result.error is not None
                 shown(done, len(numbers), failed)
     return Outcome(folder, len(missing), failed)
+
+
+def _place(study: Study, workers: Where, runs: int) -> Where:
+    """Return where runs are done: those that look at what lies in the cache, on this machine."""
+    if isinstance(workers, str):
+        if kind_of(study).ahead is None and runs:
+            return workers
+        workers = cores()
+    return min(workers, max(1, runs))
 
 
 def _silent(done: int, of: int, failed: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from workbench.data._base import Benchmark
+from workbench.executors import Where
 from workbench.harness import predictor_runner, proxy_runner, runner
 from workbench.harness.result import RunResult
 from workbench.harness.sections import RunSpec, Study
@@ -25,7 +26,7 @@ class Kind(NamedTuple):
     faults: Callable[[Any, Any], Iterable[str]]
     try_out: Callable[[Any, Space], None]
     facts: Callable[[Benchmark], dict[str, Any]]
-    ahead: Callable[[Any, Sequence[int], int, Progress], None] | None = None
+    ahead: Callable[[Any, Sequence[int], Where, Progress], None] | None = None
     times: tuple[str, ...] = ()
 
 

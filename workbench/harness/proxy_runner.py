@@ -18,6 +18,7 @@ from scipy.stats import rankdata
 from workbench import registry, seeds
 from workbench.data._base import Benchmark
 from workbench.errors import BenchmarkError, WorkbenchError
+from workbench.executors import Where
 from workbench.harness.opening import open_benchmark
 from workbench.harness.proxy_study import COUNTS, FEWEST, ProxyBenchmark, ProxyEntry, ProxyStudy
 from workbench.harness.result import Measure, RunResult, measured
@@ -57,7 +58,7 @@ def execute(spec: RunSpec) -> RunResult:
     return measured(spec.number, _measures(spec))
 
 
-def ahead(study: ProxyStudy, numbers: Sequence[int], workers: int, progress: Progress) -> None:
+def ahead(study: ProxyStudy, numbers: Sequence[int], workers: Where, progress: Progress) -> None:
     """Compute the scores that the numbered runs look at, in parallel over architectures."""
     wanted = {(spec.benchmark, spec.replicate) for spec in map(study.spec, numbers)}
     settings = [(_scored(study, bench), replicate) for bench, replicate in sorted(wanted)]
@@ -235,7 +236,7 @@ def _scores(
     study: ProxyStudy,
     scored: Scored,
     replicate: int,
-    workers: int = 1,
+    workers: Where = 1,
     progress: Progress | None = None,
 ) -> tuple[Floats, Floats]:
     """Return scores and seconds ``(n, p)`` of all proxies of a study, from the cache if there."""
