@@ -16,15 +16,16 @@ from typing import Any
 
 import pytest
 
+from workbench import executors
 from workbench.errors import ExecutorError, MissingExtra, WorkerDied
-from workbench.executors import Workers, as_finished, each, where, workers_at
+from workbench.executors import as_finished, each, where, workers_at
 from workbench.harness import executor
 from workbench.harness.drive import run_study
 from workbench.harness.plan import Plan, prepare
-from workbench.harness.provenance import versions
 from workbench.harness.sections import Study
 from workbench.harness.store import progress_of
 from workbench.harness.study import parse_study
+from workbench.installed import versions
 from workbench.report.results import read_results
 from workbench.report.write import write_all
 
@@ -237,26 +238,19 @@ def _twice(x: int) -> int:
 
 def test_only_the_work_of_a_process_that_dies_is_lost() -> None:
     """What a live search needs: one trial is lost, the others end, and more can be asked for."""
-    workers: Workers = workers_at(2)
-    try:
+    with workers_at(2) as workers:
         ended = {}
         for item, future in as_finished(workers, _twice, [1, -1, 2, 3, -2, 4, 5]):
             ended[item] = type(future.exception()) if future.exception() else future.result()
         dead = dict.fromkeys((-1, -2), WorkerDied)
         assert ended == {1: 2, 2: 4, 3: 6, 4: 8, 5: 10} | dead
         assert workers.submit(_twice, 21).result() == 42
-    finally:
-        workers.close()
 
 
 def test_an_executor_is_one_of_concurrent_futures() -> None:
     """The same calls as to an executor of the standard library, with the same answers."""
-    workers = workers_at(2)
-    try:
-        with ThreadPoolExecutor(2) as threads:
-            assert [*workers.map(_twice, range(9))] == [*threads.map(_twice, range(9))]
-    finally:
-        workers.close()
+    with workers_at(2) as workers, ThreadPoolExecutor(2) as threads:
+        assert [*workers.map(_twice, range(9))] == [*threads.map(_twice, range(9))]
 
 
 def test_each_goes_on_a_cluster_too(address: str) -> None:
@@ -269,10 +263,10 @@ def test_workers_with_other_versions_are_refused(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = parse_study(SMALL | {"replicates": 1})
-    monkeypatch.setattr(executor, "versions", lambda known: versions(known) | {"numpy": "1.0"})
+    monkeypatch.setattr(executors, "versions", lambda: versions() | {"numpy": "1.0"})
     with pytest.raises(
         ExecutorError,
-        match=r"on the worker at .*: there are other versions: numpy 2.* instead of 1",
+        match=r"on the worker at .*: there is numpy 2.* instead of 1.0",
     ):
         run_study(study, tmp_path, address)
 

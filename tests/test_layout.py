@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PLUGIN_FOLDERS = ("encodings", "predictors", "data")
 
 LEVELS = [
-    {"types", "errors", "seeds", "cache", "processes", "executors", "optimise"},
+    {"types", "errors", "seeds", "cache", "processes", "executors", "installed", "optimise"},
     {"registry", "spaces", "statistics"},
     {"encodings", "networks"},
     {"training", "data", "predictors", "proxies"},

@@ -157,6 +157,7 @@ def test_a_shard_is_resumed_and_counts_its_part(tmp_path: Path) -> None:
     assert run_study(study, folder, shard="2/3").ran == 0
     assert progress_of(folder)["finished"] == 7
     verdict = write_all(folder).verdict
+    assert json.loads((folder / "summary.json").read_text(encoding="utf-8"))["shard"] == "2/3"
     assert verdict[0].startswith("This is shard 2/3 of the study: 7 of 7 runs are finished")
     assert "workbench merge" in verdict[0]
     assert "workbench merge" in (folder / "report.html").read_text(encoding="utf-8")

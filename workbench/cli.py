@@ -170,7 +170,7 @@ def report(
 
 @app.command()
 def merge(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of one study.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR", help="Folders of one study.")],
     out: Annotated[
         Path | None, typer.Option(help="Folder to make, or to add to (default: the study's name).")
     ] = None,

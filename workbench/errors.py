@@ -15,7 +15,7 @@
     |-- PluginError                  a plug-in file that cannot be used
     |-- StoreError                   a study folder: locked, changed, damaged
     |-- ExecutorError                where work is to be done: no cluster there, or other versions
-    |-- WorkerDied                   the process or worker that did a piece of work was killed
+    |-- WorkerDied                   exit code 1: what did a piece of work was killed
     |-- DataMissing                  exit code 3: a package or file is not there
     |   `-- MissingExtra             an optional dependency (also an ImportError)
     `-- UnsafePickle                 exit code 3: a data file asks for code to be run
@@ -99,6 +99,8 @@ class ExecutorError(WorkbenchError):
 
 class WorkerDied(WorkbenchError):
     """The process or worker that did a piece of work was killed; other work goes on."""
+
+    exit_code = 1
 
 
 class DataMissing(WorkbenchError):

@@ -13,7 +13,7 @@ import re
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from contextlib import suppress
@@ -25,6 +25,7 @@ from typing import Any, TypeAlias, TypeVar
 from threadpoolctl import threadpool_limits
 
 from workbench.errors import ExecutorError, MissingExtra, WorkbenchError, WorkerDied, describe_fault
+from workbench.installed import versions
 from workbench.processes import THREADS, deaf_children, kill_children, process
 
 Item = TypeVar("Item")
@@ -46,7 +47,7 @@ def cores() -> int:
     return len(own) if own else os.cpu_count() or 1
 
 
-def where(text: str, workers: int | None) -> Where:
+def where(text: str, workers: int | None = None) -> Where:
     """Return where ``--executor`` and ``--workers`` say that work is to be done.
 
     Raises
@@ -60,7 +61,7 @@ def where(text: str, workers: int | None) -> Where:
     processes = re.fullmatch(r"processes:([1-9][0-9]{0,4})", text)
     if not processes and not re.fullmatch(r"dask://([\w.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}", text):
         raise ExecutorError(
-            f"--executor {text}: write processes, processes:4 or dask://host:port, the address of"
+            f"executor {text!r}: write processes, processes:4 or dask://host:port, the address of"
             " a Dask scheduler"
         )
     if workers is not None:
@@ -71,6 +72,9 @@ def where(text: str, workers: int | None) -> Where:
 
 class Workers(Executor):
     """An executor that is closed at once, and knows how much it can be given ahead."""
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     @abstractmethod
@@ -129,12 +133,9 @@ def each(
         with threadpool_limits(1):
             yield from map(function, items)
         return
-    workers = workers_at(place)
-    try:
+    with workers_at(place) as workers:
         for _, future in as_finished(workers, function, items):
             yield future.result()
-    finally:
-        workers.close()
 
 
 class _Processes(ThreadPoolExecutor, Workers):
@@ -223,7 +224,7 @@ class _Cluster(Workers):
     ) -> Future[Result]:
         outer: Future[Result] = Future()
         outer.set_running_or_notify_cancel()
-        inner = self._executor.submit(_in_turn, function, *args, **named)
+        inner = self._executor.submit(_in_turn, versions(), function, *args, **named)
         inner.add_done_callback(partial(self._settle, outer))
         return outer
 
@@ -279,12 +280,25 @@ class _Cluster(Workers):
         )
 
 
-def _in_turn(function: Callable[..., Result], *args: Any, **named: Any) -> Result:
+def _in_turn(
+    needed: Mapping[str, str], function: Callable[..., Result], *args: Any, **named: Any
+) -> Result:
     """Do a piece of work on a worker of a cluster: on one thread, nothing beside it."""
     os.environ.update(dict.fromkeys(THREADS, "1"))  # heard by libraries that are loaded later
     with _turn, threadpool_limits(1):
         try:
+            _check_versions(needed, versions())
             return function(*args, **named)
         except WorkbenchError as error:
             error.args = (f"on the worker at {platform.node()}: {error}",)
             raise
+
+
+def _check_versions(needed: Mapping[str, str], here: Mapping[str, str]) -> None:
+    other = [
+        f"{name} {here.get(name)} instead of {version}"
+        for name, version in needed.items()
+        if here.get(name) != version
+    ]
+    if other:
+        raise ExecutorError(f"there is {', '.join(other)}: numbers must not mix, install the same")

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from workbench.executors import Where, cores
+from workbench.executors import Where, cores, where
 from workbench.harness.executor import execute_all
 from workbench.harness.frozen import frozen
 from workbench.harness.kinds import kind_of
@@ -67,7 +67,8 @@ def run_study(
     def shows(_: str, what: str) -> AbstractContextManager[Progress]:
         return nullcontext(progress if progress is not None and what == "runs" else _silent)
 
-    return run_plan(plan, Path(folder or part.folder(study)), workers, shows, part)
+    place = where(workers) if isinstance(workers, str) else workers
+    return run_plan(plan, Path(folder or part.folder(study)), place, shows, part)
 
 
 def run_plan(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Iterable, Iterator
 from functools import lru_cache, partial
 from pathlib import Path
@@ -16,17 +17,15 @@ from workbench.executors import Where, Workers, as_finished, workers_at
 from workbench.harness.kinds import kind_of
 from workbench.harness.opening import open_benchmark
 from workbench.harness.plan import Plan
-from workbench.harness.provenance import provenance, versions
 from workbench.harness.result import RunResult
 from workbench.harness.sections import Study
 from workbench.harness.study import stored_study
 
 
 class Job(NamedTuple):
-    """A study on its way to a worker, with the versions and hashes that its numbers depend on."""
+    """A study on its way to a worker, with the hashes of the files that its numbers depend on."""
 
     study: str
-    versions: str
     hashes: str
 
 
@@ -46,10 +45,8 @@ def execute_all(plan: Plan, numbers: Iterable[int], place: Where) -> Iterator[Ru
             for number in numbers:
                 yield _run(plan.study, number)
         return
-    known = versions(provenance()), plan.fingerprint
-    run_one = partial(_one, Job(plan.study.canonical(), *map(json.dumps, known)))
-    workers = workers_at(place)
-    try:
+    run_one = partial(_one, Job(plan.study.canonical(), json.dumps(plan.fingerprint)))
+    with workers_at(place) as workers:
         died = []
         for number, future in as_finished(workers, run_one, numbers):
             try:
@@ -58,8 +55,6 @@ def execute_all(plan: Plan, numbers: Iterable[int], place: Where) -> Iterator[Ru
                 died.append(number)
         for number in sorted(died):
             yield _alone(workers, run_one, number)
-    finally:
-        workers.close()
 
 
 def _alone(workers: Workers, run_one: partial[RunResult], number: int) -> RunResult:
@@ -75,19 +70,12 @@ def _one(job: Job, number: int) -> RunResult:
     spec = study.spec(number)
     entry = study.benchmarks[spec.benchmark]
     _check_hash(entry.label, open_benchmark(entry).sha256, json.loads(job.hashes)[entry.label])
-    return _run(study, number)
+    return _run(study, number)._replace(host=platform.node())
 
 
 @lru_cache(maxsize=4)
 def _checked(job: Job) -> Study:
-    """Return the study of a job, once it is sure that its numbers would be the same here."""
-    wanted, here = json.loads(job.versions), versions(provenance())
-    other = [f"{k} {here.get(k)} instead of {v}" for k, v in wanted.items() if here.get(k) != v]
-    if other:
-        raise ExecutorError(
-            f"there are other versions: {', '.join(other)}. Numbers must not mix: install the"
-            " same there"
-        )
+    """Return the study of a job, once its plug-in files are known to be the same here."""
     study = stored_study(json.loads(job.study))
     hashes = json.loads(job.hashes)
     for path in study.plugin_files():

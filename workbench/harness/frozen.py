@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -45,7 +46,7 @@ def frozen(plan: Plan, shard: Shard = WHOLE) -> Meta:
     } | ({} if shard == WHOLE else {"shard": list(shard)})
 
 
-def shard_of(meta: Meta) -> Shard:
+def shard_of(meta: Mapping[str, Any]) -> Shard:
     """Return the shard that a folder holds; of the whole study, 1/1."""
     return Shard(*meta["shard"]) if "shard" in meta else WHOLE
 

@@ -106,7 +106,7 @@ class Store:
             result.error,
             result.wall,
             result.cpu,
-            platform.node(),
+            result.host or platform.node(),
         )
         with self._connection as db:
             db.execute(f"INSERT INTO runs VALUES ({','.join('?' * len(run))})", run)

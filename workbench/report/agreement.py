@@ -16,6 +16,7 @@ from workbench.report.numbers import (
     and_list,
     constant_words,
     nested,
+    part_of,
     with_what_is_missing,
     write_numbers,
 )
@@ -109,7 +110,7 @@ def summary(found: Agreement) -> dict[str, Any]:
         "replicates": study.replicates,
         "top": study.top,
         "benchmarks": {b: nested(kept, b) for b in found.benchmarks},
-    }
+    } | part_of(found.meta)
 
 
 def timing(found: Agreement) -> dict[str, Any]:

@@ -54,6 +54,12 @@ def write_numbers(
     return paths
 
 
+def part_of(meta: Mapping[str, Any]) -> dict[str, str]:
+    """Return what ``summary.json`` says of a shard; of a whole study nothing."""
+    shard = shard_of(meta)
+    return {} if shard == WHOLE else {"shard": str(shard)}
+
+
 def constant_words(measures: pd.DataFrame) -> str:
     """Return a sentence on what gave the same number for everything; empty where nothing did."""
     flat = measures[(measures["metric"] == "constant") & (measures["value"] > 0)]
@@ -67,7 +73,7 @@ def constant_words(measures: pd.DataFrame) -> str:
 
 def with_what_is_missing(said: list[str], meta: Mapping[str, Any], runs: pd.DataFrame) -> list[str]:
     """Return sentences, with one on the runs that a study lacks; before all where it is a shard."""
-    study, shard = stored_study(meta["study"]), shard_of(dict(meta))
+    study, shard = stored_study(meta["study"]), shard_of(meta)
     done, wanted = int(runs["error"].isna().sum()), len(shard.numbers(study))
     numbers = f"{done} of {wanted} runs are finished, {len(runs) - done} failed"
     if shard != WHOLE:
