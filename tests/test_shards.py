@@ -116,6 +116,7 @@ def test_merged_shards_are_one_process_to_the_byte(data: dict[str, Any], tmp_pat
     merged = merge(reversed(folders), tmp_path / "merged")
     assert (merged.finished, merged.new, merged.failed) == (study.runs, study.runs, 0)
     assert not merged.missing
+    assert not merged.shards
     assert not merged.mixed
     assert _summary(tmp_path / "merged") == _summary(tmp_path / "whole")
     if data is STRATEGIES:
@@ -130,6 +131,7 @@ def test_merging_again_changes_nothing(tmp_path: Path) -> None:
     assert first.new == first.finished == 14
     assert sum(map(len, first.missing.values())) == 6
     assert first.missing["nb201/cifar10", "random_search"] == [2]
+    assert first.shards == [Shard(3, 3)]
     again = merge([*folders[:2], folders[0], out], out)
     assert (again.new, again.finished, again.missing) == (0, 14, first.missing)
     assert merge(folders, out).new == 6
@@ -308,8 +310,8 @@ def test_the_command_line_from_shards_to_a_report(tmp_path: Path) -> None:
     status = _workbench("status", shards[0], cwd=tmp_path).stdout
     assert status == "small, shard 1/3: 3 of 3 runs finished, 0 failed\n"
     part = _workbench("merge", *shards, cwd=tmp_path, code=1)
-    assert "2 runs are missing" in part.stderr
-    assert "local_search on nb201/cifar10: replicate 0" in part.stderr
+    assert "2 runs are missing, of shards 3/3; merge their folders too" in part.stderr
+    assert "local_search on nb201/cifar10: replicates 0" in part.stderr
     assert part.stdout.strip().endswith("small/report.html")
     _workbench("run", study, "--shard", "3/3", "--workers", "1", "--out", "third", cwd=tmp_path)
     whole = _workbench("merge", *shards, "third", "--json", cwd=tmp_path)

@@ -68,6 +68,8 @@ def merge_and_report(folders: Sequence[Path], out: Path | None, as_json: bool) -
 
 
 def _merged_words(merged: Merged) -> list[str]:
+    from workbench.report.numbers import and_list
+
     words = [
         f"{merged.finished} of {merged.runs} runs are in {merged.folder}, {merged.new} of them new"
     ]
@@ -76,12 +78,13 @@ def _merged_words(merged: Merged) -> list[str]:
         words.append(f"error: {merged.failed} runs failed; `workbench status {merged.folder}`")
     if merged.missing:
         count = sum(map(len, merged.missing.values()))
+        of = f", of shards {and_list([*map(str, merged.shards)])}" if merged.shards else ""
         words.append(
-            f"error: {count} runs are missing; merge their folders too, or run them:"
+            f"error: {count} runs are missing{of}; merge their folders too, or run them:"
             f" `workbench run STUDY --out {merged.folder}`"
         )
         lines = [
-            f"  {entry} on {bench}: replicate {', '.join(map(str, replicates))}"
+            f"  {entry} on {bench}: replicates {and_list([*map(str, replicates)])}"
             for (bench, entry), replicates in merged.missing.items()
         ]
         words += lines[:_LISTED]

@@ -17,7 +17,7 @@ from workbench.harness.frozen import (
 )
 from workbench.harness.kinds import kind_of
 from workbench.harness.sections import Study
-from workbench.harness.shard import WHOLE
+from workbench.harness.shard import WHOLE, Shard
 from workbench.harness.store import FILE, open_store, read_digests, read_meta, writer_of
 from workbench.harness.study import stored_study
 
@@ -28,8 +28,9 @@ Names = tuple[str, str]
 class Merged(NamedTuple):
     """What a merge came to.
 
-    ``missing`` are the replicates of the study that no folder held; ``mixed`` says in sentences
-    which folders were made with other versions.
+    ``missing`` are the replicates of the study that no folder held, ``shards`` those that they
+    belong to, where shards of one kind were joined; ``mixed`` says in sentences which folders were
+    made with other versions.
     """
 
     folder: Path
@@ -38,6 +39,7 @@ class Merged(NamedTuple):
     failed: int
     new: int
     missing: dict[Names, list[int]]
+    shards: list[Shard]
     mixed: list[str]
 
 
@@ -84,8 +86,10 @@ def merge(folders: Iterable[Path | str], out: Path | str | None = None) -> Merge
     chosen = _chosen(parts, study)
     new = _write(target, parts, chosen, mixed)
     failed = sum(part.digests[number] is None for number, part in chosen.items())
-    missing = _missing(study, chosen)
-    return Merged(target, study.runs, len(chosen) - failed, failed, new, missing, mixed)
+    missing = [number for number in range(study.runs) if number not in chosen]
+    shards = _shards(study, parts, missing)
+    by_names = _by_names(study, missing)
+    return Merged(target, study.runs, len(chosen) - failed, failed, new, by_names, shards, mixed)
 
 
 def _read(folder: Path) -> Part:
@@ -149,13 +153,21 @@ def _write(
     return new
 
 
-def _missing(study: Study, chosen: Mapping[int, Part]) -> dict[Names, list[int]]:
+def _by_names(study: Study, numbers: Iterable[int]) -> dict[Names, list[int]]:
     found: dict[Names, list[int]] = {}
-    for number in range(study.runs):
-        if number not in chosen:
-            names, replicate = _names(study, number)
-            found.setdefault(names, []).append(replicate)
+    for number in numbers:
+        names, replicate = _names(study, number)
+        found.setdefault(names, []).append(replicate)
     return found
+
+
+def _shards(study: Study, parts: Sequence[Part], missing: Sequence[int]) -> list[Shard]:
+    """Return the shards that runs belong to, where all that were joined are of one number."""
+    of = {shard_of(part.meta).of for part in parts} - {WHOLE.of}
+    if len(of) != 1:
+        return []
+    every = [Shard(number + 1, *of) for number in range(*of)]
+    return [shard for shard in every if not {*missing}.isdisjoint(shard.numbers(study))]
 
 
 def _names(study: Study, number: int) -> tuple[Names, int]:
