@@ -20,14 +20,14 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PLUGIN_FOLDERS = ("encodings", "predictors", "data")
 
 LEVELS = [
-    {"types", "errors", "seeds", "cache", "processes", "optimise"},
+    {"types", "errors", "seeds", "cache", "processes", "executors", "installed", "optimise"},
     {"registry", "spaces", "statistics"},
     {"encodings", "networks"},
     {"training", "data", "predictors", "proxies"},
     {"strategies"},
     {"harness", "tables"},
     {"report"},
-    {"cli", "__main__", "testing", "listing", "terminal"},
+    {"cli", "__main__", "testing", "listing", "running", "terminal"},
 ]
 
 

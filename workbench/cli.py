@@ -1,13 +1,11 @@
 """The command line: results on standard output, progress and errors on standard error.
 
-Exit codes: 0 fine, 1 some runs failed or a check did not hold, 2 a bad study or usage, 3 data
-missing, 130 interrupted.
+Exit codes: 0 fine, 1 some runs failed or (merge) are missing, or a check did not hold, 2 a bad
+study or usage, 3 data missing, 130 interrupted.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shlex
 import sys
@@ -15,16 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from workbench.errors import StudyError, UnknownName, WorkbenchError
-from workbench.terminal import busy, progress
+from workbench.executors import cores, where
+from workbench.running import How, merge_and_report, print_json, report_on, run_and_report
+from workbench.terminal import progress
 from workbench.types import Direction
-
-if TYPE_CHECKING:
-    from workbench.harness.plan import Plan
 
 app = typer.Typer(
     name="workbench",
@@ -38,7 +35,7 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes (default: all cores).")]
 Out = Annotated[Path | None, typer.Option(help="Folder of the study (default: its name).")]
-_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_CORES = cores()
 
 
 def main() -> None:
@@ -92,7 +89,7 @@ def demo(
     from workbench.harness.study import load_study
 
     with _going_on(), _package_file("predictors.toml" if predictors else "demo.toml") as path:
-        _run(load_study(path), "demo", out, workers, False)
+        run_and_report(load_study(path), "demo", out, How(workers))
 
 
 @app.command()
@@ -128,21 +125,43 @@ def new(
 def run(
     study: Annotated[Path, typer.Argument(help="A study file (TOML or JSON).")],
     out: Out = None,
-    workers: Workers = _CORES,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes here (default: all cores).")
+    ] = None,
+    executor: Annotated[
+        str,
+        typer.Option(
+            help="Where runs are done: processes, processes:4, or dask://HOST:PORT, the workers of"
+            " a Dask scheduler (extra dask)."
+        ),
+    ] = "processes",
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Override: budget.queries=50")
     ] = None,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Run a small version, to see that all of it runs.")
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="Run this part alone, such as 3/16, into a folder of its own."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run a study, or go on with it, and write its results and report."""
+    """Run a study, or go on with it, and write its results and report.
+
+    With --shard 3/16 only every sixteenth run, from the third, into NAME-shard-3-of-16 or the
+    folder that --out names, which must not be that of another shard; `workbench merge` joins them.
+
+    With --executor dask://HOST:PORT on the workers of a Dask cluster, one thread each, as many as
+    are connected (no --workers); results are stored here. Runs of workers that die are tried again.
+    The numbers are the same in all these ways.
+    """
     from workbench.harness.study import load_study
 
     with _going_on():
         loaded = load_study(study, set_ or [])
-        _run(loaded.smoke() if smoke else loaded, str(study), out, workers, as_json)
+        how = How(where(executor, workers), shard, as_json)
+        run_and_report(loaded.smoke() if smoke else loaded, str(study), out, how)
 
 
 @app.command()
@@ -151,7 +170,24 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write results and report of what a study folder holds so far."""
-    _report(folder, as_json)
+    report_on(folder, as_json)
+
+
+@app.command()
+def merge(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR", help="Folders of one study.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to make, or to add to (default: the study's name).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Join the folders of one study, such as its shards, and write results and report.
+
+    The numbers are those of the study run by one process. Folders of different studies or tables,
+    and different numbers of one run, are refused; merging again does no harm. Exit code 1 where
+    runs failed or are in none of the folders; `workbench run STUDY --out DIR` runs those.
+    """
+    merge_and_report(folders, out, as_json)
 
 
 @app.command()
@@ -164,11 +200,12 @@ def status(
 
     found = progress_of(folder)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     writer = f"; being written by {found['writer']}" if found["writer"] else ""
+    shard = f", shard {found['shard']}" if found["shard"] else ""
     print(
-        f"{found['study']}: {found['finished']} of {found['runs']} runs finished,"
+        f"{found['study']}{shard}: {found['finished']} of {found['runs']} runs finished,"
         f" {found['failed']} failed{writer}"
     )
     for error, count in found["errors"].items():
@@ -190,7 +227,7 @@ def list_(
         raise UnknownName("kind of thing", family, listing.FAMILIES)
     rows = {name: listing.rows(name) for name in families}
     if as_json:
-        _print_json({f: [r._asdict() for r in found] for f, found in rows.items()})
+        print_json({f: [r._asdict() for r in found] for f, found in rows.items()})
     else:
         print(listing.text(rows))
 
@@ -206,7 +243,7 @@ def query(
 
     found = listing.query(name, architecture)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         print(listing.query_text(found))
 
@@ -232,7 +269,7 @@ def check(
         if not as_json:
             print(f"{'FAIL' if fault else 'ok  '} {name}{f': {fault}' if fault else ''}")
     if as_json:
-        _print_json(outcomes)
+        print_json(outcomes)
     else:
         print(f"{len(outcomes) - failed} of {len(outcomes)} checks hold")
     raise typer.Exit(1 if failed else 0)
@@ -262,7 +299,7 @@ def rank(
     print(ranking.summary, file=sys.stderr)
     best = ranking.frame.head(top)
     if as_json:
-        _print_json(best.to_dict("records"))
+        print_json(best.to_dict("records"))
     else:
         best.to_csv(sys.stdout, index=False)
 
@@ -285,7 +322,7 @@ def measure(
     with _going_on(), progress("scoring", "architectures") as shown:
         scored = score(folder, workers, shown)
     if as_json:
-        _print_json(outcome._asdict() | {"scored": scored})
+        print_json(outcome._asdict() | {"scored": scored})
     else:
         print(
             f"{outcome.measured} of {outcome.of} architectures are measured, {outcome.new} of them"
@@ -308,7 +345,7 @@ def verify(
     with progress("training again", "architectures") as shown:
         verdict = verified(folder_of(table), count, seed, workers, shown)
     if as_json:
-        _print_json(verdict.summary())
+        print_json(verdict.summary())
     else:
         print("\n".join(verdict.lines()))
     raise typer.Exit(0 if verdict.holds else 1)
@@ -324,58 +361,9 @@ def _going_on() -> Iterator[None]:
         raise Interrupted(f"interrupted; finished runs are kept. Go on with: {again}") from None
 
 
-def _run(study: Any, source: str, out: Path | None, workers: int, as_json: bool) -> None:
-    folder = out or Path(study.name)
-    failed = _run_and_report(study, source, folder, workers, as_json)
-    if failed:
-        print(f"error: {failed} runs failed; `workbench status {folder}`", file=sys.stderr)
-        raise typer.Exit(1)
-
-
-def _run_and_report(study: Any, source: str, folder: Path, workers: int, as_json: bool) -> int:
-    from workbench.harness.drive import run_plan
-    from workbench.harness.plan import prepare
-
-    # What plug-ins print must not stand among the results.
-    with redirect_stdout(sys.stderr):
-        with progress("trying what is compared", study.COMPARED) as tried:
-            plan: Plan = prepare(study, source, tried)
-        outcome = run_plan(plan, folder, workers, progress)
-    if not outcome.ran:
-        print(f"all {study.runs} runs were stored in {folder} already", file=sys.stderr)
-    _report(folder, as_json)
-    return outcome.failed
-
-
-def _report(folder: Path, as_json: bool) -> None:
-    """Write results and report in a process of its own, and print what they say.
-
-    So the memory of search libraries here and of pictures there never add up.
-    """
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    from workbench.processes import deaf_children
-    from workbench.report.write import write_all
-
-    context = multiprocessing.get_context("spawn")
-    with busy("writing results and report"), ProcessPoolExecutor(1, context) as pool:
-        with deaf_children():
-            future = pool.submit(write_all, folder)
-        written = future.result()
-    if as_json:
-        _print_json(written.summary | {"report": str(written.report)})
-    else:
-        print("\n".join([*written.verdict, "", str(written.report.resolve())]))
-
-
 @contextmanager
 def _package_file(name: str) -> Iterator[Path]:
     from importlib.resources import as_file
 
     with as_file(files("workbench.harness").joinpath(name)) as path:
         yield path
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=1, default=str))

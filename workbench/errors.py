@@ -14,6 +14,8 @@
     |-- TrainingFailed               a network that cannot be trained here (memory)
     |-- PluginError                  a plug-in file that cannot be used
     |-- StoreError                   a study folder: locked, changed, damaged
+    |-- ExecutorError                where work is to be done: no cluster there, or other versions
+    |-- WorkerDied                   exit code 1: what did a piece of work was killed
     |-- DataMissing                  exit code 3: a package or file is not there
     |   `-- MissingExtra             an optional dependency (also an ImportError)
     `-- UnsafePickle                 exit code 3: a data file asks for code to be run
@@ -89,6 +91,16 @@ class PluginError(WorkbenchError):
 
 class StoreError(WorkbenchError):
     """A study folder that is in use, holds another study, or is damaged."""
+
+
+class ExecutorError(WorkbenchError):
+    """A place where work cannot be done: no cluster there, or one that computes otherwise."""
+
+
+class WorkerDied(WorkbenchError):
+    """The process or worker that did a piece of work was killed; other work goes on."""
+
+    exit_code = 1
 
 
 class DataMissing(WorkbenchError):

@@ -13,12 +13,12 @@ import numpy as np
 
 from workbench import registry
 from workbench.errors import ParameterError, PluginError, WorkbenchError
+from workbench.executors import Where, each
 from workbench.networks import network_of
 from workbench.predictors.zero_cost._batch import Data, batch_of
 from workbench.predictors.zero_cost._job import Job, Outcome, Task, scored
 from workbench.predictors.zero_cost._score import ALL, columns_of, parts_of, proxy_of
 from workbench.predictors.zero_cost._store import Scores, Store
-from workbench.processes import each
 from workbench.spaces import Space
 from workbench.types import Arch, Archs, Floats, Progress
 
@@ -34,7 +34,7 @@ def measure(
     network: Mapping[str, Any] | None = None,
     batch_size: int = 64,
     seed: int = 0,
-    workers: int = 1,
+    workers: Where = 1,
     progress: Progress | None = None,
 ) -> tuple[Floats, Floats]:
     """Return the scores of a population, and what each would take by itself.
@@ -57,8 +57,8 @@ def measure(
         Settings of the network, such as ``channels`` and ``cells``.
     batch_size, seed : int
         The seed is that of the batch, of the weights and of what proxies draw.
-    workers : int
-        Processes, one thread each.
+    workers : int or str
+        Processes, one thread each; or a Dask cluster, ``dask://host:port``.
     progress : callable, optional
         Called with ``(finished, all, failed)`` numbers of distinct architectures.
 
@@ -77,7 +77,7 @@ def measure(
     archs = space.check(archs)
     columns_of(proxies)
     names = list(proxies)
-    _check(batch_size, seed, workers)
+    _check(batch_size, seed, 1 if isinstance(workers, str) else workers)
     network_of(space, network or {})
     job = Job(space.whole, batch_of(dataset, batch_size, seed), dict(network or {}), seed)
     known = _known(job, archs, names, workers, progress)
@@ -89,7 +89,7 @@ def measure(
 
 
 def _known(
-    job: Job, archs: Archs, names: list[str], workers: int, progress: Progress | None
+    job: Job, archs: Archs, names: list[str], workers: Where, progress: Progress | None
 ) -> dict[Arch, Scores]:
     """Return the scores of every architecture by name, computing what is not stored."""
     wanted = {name: _stored_as(name) for name in dict.fromkeys([*columns_of(names), *names])}

@@ -25,7 +25,11 @@ from workbench.types import Archs, Floats, Ints
 CURVES, STOPPING, TIMES = "curves", "stopping", "times"
 """The sets of measures: of predictions, of a search that stops early, and CPU seconds."""
 
+SECONDS = ("fit_seconds", "query_seconds")
+"""Measures that differ from call to call."""
+
 _LOSS = "train_loss"
+_TRIED = 12
 
 
 def execute(spec: RunSpec) -> RunResult:
@@ -64,12 +68,12 @@ def faults(study: CurveStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
                 )
 
 
-def try_out(entry: ExtrapolatorEntry, space: Space) -> None:
-    """Fit an extrapolator to a few made-up curves of a space; what is wrong is raised."""
+def try_out(entry: ExtrapolatorEntry, bench: Benchmark) -> None:
+    """Fit an extrapolator to a few made-up curves; what is wrong is raised."""
     rng = np.random.default_rng(0)
-    curves = np.cumsum(rng.uniform(size=(12, 4)), axis=1)
-    model = _made(entry, space, (1, 2, 3, 4), rng)
-    rows = _rows(model, space.sample(12, rng), curves)
+    curves = np.cumsum(rng.uniform(size=(_TRIED, len(bench.epochs))), axis=1)
+    model = _made(entry, bench.space, bench.epochs, rng)
+    rows = _rows(model, bench.space.sample(_TRIED, rng), curves)
     model.fit(rows, curves[:, -1]).predict(rows)
 
 
@@ -144,8 +148,9 @@ def _measures(spec: RunSpec) -> Iterator[Measure]:
         found |= calibration_measures(truth, means[:, place], stds[:, place])
         found["error"] = float(np.abs(means[:, place] - truth).mean())
         yield from (Measure(epoch, CURVES, metric, value) for metric, value in found.items())
-        yield Measure(epoch, TIMES, "fit_seconds", fitted)
-        yield Measure(epoch, TIMES, "query_seconds", query)
+        yield from (
+            Measure(epoch, TIMES, *one) for one in zip(SECONDS, (fitted, query), strict=True)
+        )
     yield from _stopping(study, bench, final, truth, cuts, means, stds)
 
 

@@ -7,10 +7,13 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from workbench.executors import Where, cores, where
 from workbench.harness.executor import execute_all
+from workbench.harness.frozen import frozen
 from workbench.harness.kinds import kind_of
 from workbench.harness.plan import Plan, prepare
 from workbench.harness.sections import Study
+from workbench.harness.shard import WHOLE, Shard
 from workbench.harness.store import open_store
 from workbench.harness.study import load_study
 from workbench.types import Progress
@@ -30,8 +33,9 @@ class Outcome(NamedTuple):
 def run_study(
     study: Study | Path | str,
     folder: Path | str | None = None,
-    workers: int = 1,
+    workers: Where = 1,
     progress: Progress | None = None,
+    shard: str | None = None,
 ) -> Outcome:
     """Run what is not yet stored of a study; the same numbers for any number of workers.
 
@@ -39,52 +43,69 @@ def run_study(
     ----------
     study : Study or path of a study file
     folder : path, default the study's name in the current folder
-        Where ``study.sqlite`` is made or gone on with.
-    workers : int
-        Processes; 1 runs in this one.
+        Where ``study.sqlite`` is made or gone on with; by default the name says which shard.
+    workers : int or str
+        Processes, of which 1 is this one; or a Dask cluster, ``"dask://host:port"``.
     progress : callable, optional
         Called after every run with (finished, all, failed).
+    shard : str, optional
+        Such as ``"3/16"``: run only this part of the study, into a folder of its own, for
+        ``workbench.harness.merge.merge`` to join.
 
     Raises
     ------
-    StudyError, DataMissing, StoreError
+    StudyError, DataMissing, StoreError, ExecutorError
         Before anything is run.
     """
     source = "study"
     if not isinstance(study, Study):
         source = str(study)
         study = load_study(Path(study))
+    part = WHOLE if shard is None else Shard.parse(shard)
     plan = prepare(study, source)
 
     def shows(_: str, what: str) -> AbstractContextManager[Progress]:
         return nullcontext(progress if progress is not None and what == "runs" else _silent)
 
-    return run_plan(plan, Path(folder or study.name), workers, shows)
+    place = where(workers) if isinstance(workers, str) else workers
+    return run_plan(plan, Path(folder or part.folder(study)), place, shows, part)
 
 
-def run_plan(plan: Plan, folder: Path, workers: int, shows: Shows) -> Outcome:
-    """Run what is not yet stored of a prepared study.
+def run_plan(
+    plan: Plan, folder: Path, workers: Where, shows: Shows, shard: Shard = WHOLE
+) -> Outcome:
+    """Run what is not yet stored of a prepared study, or of a shard of it.
 
     ``shows`` is called with a title and with what is counted, before each stage.
     """
     study = plan.study
-    with open_store(folder, plan) as store:
+    numbers = shard.numbers(study)
+    with open_store(folder, frozen(plan, shard)) as store:
         store.forget_failed()
         finished = store.finished()
-        missing = [n for n in range(study.runs) if n not in finished]
+        missing = [n for n in numbers if n not in finished]
         ahead = kind_of(study).ahead
         if ahead is not None and missing:
             with shows("scoring", "architectures") as shown:
                 ahead(study, missing, workers, shown)
         done, failed = len(finished), 0
         with shows(study.name, "runs") as shown:
-            shown(done, study.runs, failed)
-            for result in execute_all(study, missing, min(workers, max(1, len(missing)))):
+            shown(done, len(numbers), failed)
+            for result in execute_all(plan, missing, _place(study, workers, len(missing))):
                 store.add(study, result)
                 done += 1
                 failed += result.error is not None
-                shown(done, study.runs, failed)
+                shown(done, len(numbers), failed)
     return Outcome(folder, len(missing), failed)
+
+
+def _place(study: Study, workers: Where, runs: int) -> Where:
+    """Return where runs are done: those that look at what lies in the cache, on this machine."""
+    if isinstance(workers, str):
+        if kind_of(study).ahead is None and runs:
+            return workers
+        workers = cores()
+    return min(workers, max(1, runs))
 
 
 def _silent(done: int, of: int, failed: int) -> None:

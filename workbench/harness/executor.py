@@ -1,88 +1,92 @@
-"""Runs in this process or in parallel ones: the same numbers, each process with one thread."""
+"""Runs in this process, in parallel ones, or on a cluster: the same numbers on one thread each."""
 
 from __future__ import annotations
 
+import json
+import platform
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
+from workbench import registry
+from workbench.errors import ExecutorError, WorkerDied
+from workbench.executors import Where, Workers, as_finished, workers_at
 from workbench.harness.kinds import kind_of
+from workbench.harness.opening import open_benchmark
+from workbench.harness.plan import Plan
 from workbench.harness.result import RunResult
 from workbench.harness.sections import Study
-from workbench.processes import AHEAD, deaf_children, kill, pool
-
-_study: Study
+from workbench.harness.study import stored_study
 
 
-def execute_all(study: Study, numbers: Iterable[int], processes: int) -> Iterator[RunResult]:
+class Job(NamedTuple):
+    """A study on its way to a worker, with the hashes of the files that its numbers depend on."""
+
+    study: str
+    hashes: str
+
+
+def execute_all(plan: Plan, numbers: Iterable[int], place: Where) -> Iterator[RunResult]:
     """Yield the results of the numbered runs as they finish.
 
-    A run whose process is killed fails alone: what was in the air with it is run again, each in a
-    process of its own.
+    A run whose process is killed fails alone, and only where it is killed again when it is run
+    once more after all others, with nothing beside it.
+
+    Raises
+    ------
+    ExecutorError, MissingExtra
+        There is no cluster at its address, or it computes with something else than this process.
     """
-    if processes == 1:
+    if place == 1:
         with threadpool_limits(1):
             for number in numbers:
-                yield _run(study, number)
+                yield _run(plan.study, number)
         return
-    waiting = iter(numbers)
-    while True:
-        suspects: set[int] = set()
-        yield from _feed(study, waiting, processes, suspects)
-        if not suspects:
-            return
-        for number in sorted(suspects):
-            yield _alone(study, number)
+    run_one = partial(_one, Job(plan.study.canonical(), json.dumps(plan.fingerprint)))
+    with workers_at(place) as workers:
+        died = []
+        for number, future in as_finished(workers, run_one, numbers):
+            try:
+                yield future.result()
+            except WorkerDied:
+                died.append(number)
+        for number in sorted(died):
+            yield _alone(workers, run_one, number)
 
 
-def _feed(
-    study: Study, numbers: Iterator[int], processes: int, suspects: set[int]
-) -> Iterator[RunResult]:
-    """Yield results; where a process dies, leave what was in the air in ``suspects``."""
-    workers = pool(processes, _start, study)
-    pending: dict[Future[RunResult], int] = {}
+def _alone(workers: Workers, run_one: partial[RunResult], number: int) -> RunResult:
+    ((_, future),) = as_finished(workers, run_one, [number])
     try:
-        while True:
-            for number in islice(numbers, processes * AHEAD - len(pending)):
-                suspects.add(number)
-                with deaf_children():
-                    pending[workers.submit(_one, number)] = number
-            if not pending:
-                return
-            done, _ = wait(pending, return_when=FIRST_COMPLETED)
-            for future in done:
-                result = future.result()
-                suspects.discard(pending.pop(future))
-                yield result
-    except BrokenProcessPool:
-        return
-    finally:
-        kill(workers)
-
-
-def _alone(study: Study, number: int) -> RunResult:
-    workers = pool(1, _start, study)
-    try:
-        with deaf_children():
-            future = workers.submit(_one, number)
         return future.result()
-    except BrokenProcessPool:
-        error = "the process of this run was killed (out of memory?)"
-        return RunResult(number, {}, error, 0.0, 0.0)
-    finally:
-        kill(workers)
+    except WorkerDied as error:
+        return RunResult(number, {}, str(error), 0.0, 0.0)
 
 
-def _start(study: Study) -> None:
-    global _study
-    _study = study
+def _one(job: Job, number: int) -> RunResult:
+    study = _checked(job)
+    spec = study.spec(number)
+    entry = study.benchmarks[spec.benchmark]
+    _check_hash(entry.label, open_benchmark(entry).sha256, json.loads(job.hashes)[entry.label])
+    return _run(study, number)._replace(host=platform.node())
 
 
-def _one(number: int) -> RunResult:
-    return _run(_study, number)
+@lru_cache(maxsize=4)
+def _checked(job: Job) -> Study:
+    """Return the study of a job, once its plug-in files are known to be the same here."""
+    study = stored_study(json.loads(job.study))
+    hashes = json.loads(job.hashes)
+    for path in study.plugin_files():
+        name = Path(path).name
+        _check_hash(name, registry.file_hash(path), hashes[name])
+    return study
+
+
+def _check_hash(name: str, here: Any, wanted: Any) -> None:
+    if here != wanted:
+        raise ExecutorError(f"there is another content of {name}; the same file is needed")
 
 
 def _run(study: Study, number: int) -> RunResult:

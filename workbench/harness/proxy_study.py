@@ -8,7 +8,7 @@ for Lightweight NAS", ICLR Blog Track 2022.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -90,6 +90,11 @@ class ProxyStudy(Study):
     def replicates_on(self, benchmark: int) -> int:
         """Return how many replicates there are on a benchmark, by its position."""
         return self.benchmarks[benchmark].replicates or self.replicates
+
+    def together(self, number: int) -> Hashable:
+        """Return benchmark and replicate: all proxies look at the networks of one batch."""
+        bench, _, replicate = self.run_list[number]
+        return bench, replicate
 
     @property
     def names(self) -> list[Name]:

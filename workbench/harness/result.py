@@ -14,7 +14,8 @@ Rows = Mapping[str, Sequence[tuple[Any, ...]]]
 class RunResult(NamedTuple):
     """A finished run: rows by table, without the run's number, and what it took.
 
-    Where there is an ``error`` the rows are what the run came to before it.
+    Where there is an ``error`` the rows are what the run came to before it. ``host`` is the
+    machine that did it, empty where that is the one that drives the study.
     """
 
     number: int
@@ -22,6 +23,7 @@ class RunResult(NamedTuple):
     error: str | None
     wall: float
     cpu: float
+    host: str = ""
 
 
 class Measure(NamedTuple):

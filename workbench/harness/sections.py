@@ -7,7 +7,7 @@ compared with.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
@@ -186,6 +186,10 @@ class Study(Section):
     def spec(self, number: int) -> RunSpec:
         """Return the run of a number below ``runs``: benchmarks outermost, replicates innermost."""
         return RunSpec(number, self, *self.run_list[number])
+
+    def together(self, number: int) -> Hashable:
+        """Return what is the same of runs that one process had better do: here each is alone."""
+        return number
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with some fields replaced, which are not checked."""

@@ -7,13 +7,13 @@ releases when it dies. Readers open the file read-only.
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import platform
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,15 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from workbench.errors import StoreError
-from workbench.harness.kinds import kind_of
-from workbench.harness.plan import Plan
-from workbench.harness.provenance import provenance, versions
+from workbench.harness.frozen import Meta, check_same, shard_of
 from workbench.harness.result import RunResult
 from workbench.harness.sections import Study
+from workbench.harness.shard import WHOLE
 from workbench.harness.study import stored_study
 
 FILE = "study.sqlite"
 _LOCK = "study.lock"
 _HOLDER = "study.lock.holder"
-_FORMAT = "2"
 _BLOCK = 10_000
 _PATIENCE = 0.5
 """Seconds to wait for a lock: `status` holds it for a moment to see whether it is free."""
@@ -74,6 +72,29 @@ class Store:
                 db.execute(f"DELETE FROM {table} WHERE run IN ({failed})")
             db.execute("DELETE FROM runs WHERE error IS NOT NULL")
 
+    def take(self, folder: Path, numbers: Iterable[int]) -> None:
+        """Copy runs and all that belongs to them from another folder, over what is here of them."""
+        self._connection.execute("ATTACH ? AS other", (_read_only(folder / FILE),))
+        try:
+            with self._connection as db:
+                db.execute("CREATE TEMP TABLE taken (run INTEGER PRIMARY KEY)")
+                db.executemany("INSERT INTO taken VALUES (?)", ((n,) for n in numbers))
+                for table in ("runs", *_TABLES):
+                    mine = "run IN (SELECT run FROM taken)"
+                    db.execute(f"DELETE FROM main.{table} WHERE {mine}")
+                    db.execute(f"INSERT INTO main.{table} SELECT * FROM other.{table} WHERE {mine}")
+                db.execute("DROP TABLE taken")
+        finally:
+            self._connection.execute("DETACH other")
+
+    def note_mixed(self, words: Sequence[str]) -> None:
+        """Keep in the provenance that runs of other versions are among those stored."""
+        found = _meta(self._connection)["provenance"]
+        found["mixed"] = sorted({*found.get("mixed", ()), *words})
+        with self._connection as db:
+            query = "UPDATE meta SET value = ? WHERE key = 'provenance'"
+            db.execute(query, (json.dumps(found),))
+
     def add(self, study: Study, result: RunResult) -> None:
         """Store one finished run, in one transaction."""
         spec = study.spec(result.number)
@@ -85,7 +106,7 @@ class Store:
             result.error,
             result.wall,
             result.cpu,
-            platform.node(),
+            result.host or platform.node(),
         )
         with self._connection as db:
             db.execute(f"INSERT INTO runs VALUES ({','.join('?' * len(run))})", run)
@@ -97,8 +118,10 @@ class Store:
 
 
 @contextmanager
-def open_store(folder: Path, plan: Plan) -> Iterator[Store]:
+def open_store(folder: Path, meta: Meta) -> Iterator[Store]:
     """Open, or make, the store of a study for writing; closed and unlocked at the end.
+
+    ``meta`` is what a new folder says of itself, and what an old one is compared with.
 
     Raises
     ------
@@ -115,7 +138,7 @@ def open_store(folder: Path, plan: Plan) -> Iterator[Store]:
     try:
         holder = f"process {os.getpid()} on {platform.node()}"
         (folder / _HOLDER).write_text(holder, encoding="utf-8")
-        connection = _open_or_make(folder, plan)
+        connection = _open_or_make(folder, meta)
         try:
             yield Store(folder, connection)
         finally:
@@ -129,7 +152,7 @@ def open_store(folder: Path, plan: Plan) -> Iterator[Store]:
         lock.release()
 
 
-def read_meta(folder: Path) -> dict[str, Any]:
+def read_meta(folder: Path) -> Meta:
     """Return the frozen study, provenance and benchmark facts of a study folder.
 
     Raises
@@ -138,8 +161,7 @@ def read_meta(folder: Path) -> dict[str, Any]:
         The folder holds no study, or its file is damaged.
     """
     with _reader(folder) as db:
-        found = dict(db.execute("SELECT key, value FROM meta").fetchall())
-    return {key: json.loads(value) for key, value in found.items()}
+        return _meta(db)
 
 
 def read_runs(folder: Path) -> pd.DataFrame:
@@ -184,21 +206,46 @@ def read_measures(folder: Path) -> pd.DataFrame:
         return pd.read_sql_query(query, db)
 
 
+def read_digests(folder: Path, times: Sequence[str]) -> dict[int, str | None]:
+    """Return a digest of the numbers of every stored run; None of a run that failed.
+
+    ``times`` are measures that are left out, because they differ from call to call.
+    """
+    marks = ",".join("?" * len(times))
+    queries = [
+        ("SELECT * FROM trials ORDER BY run, step_asked", ()),
+        (
+            f"SELECT * FROM measures WHERE metric NOT IN ({marks})"
+            " ORDER BY run, size, test_set, metric",
+            tuple(times),
+        ),
+    ]
+    with _reader(folder) as db:
+        failed = dict(db.execute("SELECT run, error IS NOT NULL FROM runs"))
+        found = {run: blake2b(digest_size=16) for run in failed}
+        for query, values in queries:
+            for row in db.execute(query, values):
+                found[row[0]].update(repr(row).encode())
+    return {run: None if failed[run] else digest.hexdigest() for run, digest in found.items()}
+
+
 def progress_of(folder: Path) -> dict[str, Any]:
-    """Return how far a study is: runs in all, finished, failed, and who is writing."""
-    study = stored_study(read_meta(folder)["study"])
+    """Return how far a study, or a shard, is: runs in all, finished, failed, who is writing."""
+    meta = read_meta(folder)
+    study, shard = stored_study(meta["study"]), shard_of(meta)
     errors = read_runs(folder)["error"].dropna()
     return {
         "study": study.name,
-        "runs": study.runs,
+        "shard": None if shard == WHOLE else str(shard),
+        "runs": len(shard.numbers(study)),
         "finished": len(read_runs(folder)) - len(errors),
         "failed": len(errors),
         "errors": {str(e): int(n) for e, n in errors.value_counts().items()},
-        "writer": _writer(folder),
+        "writer": writer_of(folder),
     }
 
 
-def _writer(folder: Path) -> str | None:
+def writer_of(folder: Path) -> str | None:
     """Return who is writing a folder, None where nobody is."""
     holder = _read_text(folder / _HOLDER)
     if not holder:
@@ -217,7 +264,7 @@ def _reader(folder: Path) -> Iterator[sqlite3.Connection]:
     path = folder / FILE
     if not path.is_file():
         raise StoreError(f"{folder} holds no study ({FILE} is not there); `workbench run` makes it")
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    connection = sqlite3.connect(_read_only(path), uri=True)
     try:
         yield connection
     except sqlite3.DatabaseError as error:
@@ -228,18 +275,18 @@ def _reader(folder: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def _open_or_make(folder: Path, plan: Plan) -> sqlite3.Connection:
+def _open_or_make(folder: Path, meta: Meta) -> sqlite3.Connection:
     path = folder / FILE
-    connection = sqlite3.connect(path)
+    connection = sqlite3.connect(path.resolve().as_uri(), uri=True)  # others can be attached
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         made = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
         if made is None:
             with connection:
-                _make(connection, plan)
+                _make(connection, meta)
         else:
-            _compare(connection, folder, plan)
+            check_same(_meta(connection), meta, folder)
     except sqlite3.DatabaseError as error:
         connection.close()
         raise _damaged(path, error) from error
@@ -249,62 +296,20 @@ def _open_or_make(folder: Path, plan: Plan) -> sqlite3.Connection:
     return connection
 
 
-def _make(connection: sqlite3.Connection, plan: Plan) -> None:
-    facts = {
-        entry.label: {
-            "space": b.space.name,
-            "score": b.score,
-            "metric": b.metrics[b.score]._asdict(),
-            "test": None if b.test is None else b.metrics[b.test]._asdict(),
-            "has_cost": b.has_cost,
-            "optimum": b.optimum,
-            "random_mean": b.random_mean,
-            **kind_of(plan.study).facts(b),
-        }
-        for entry, b in zip(plan.study.benchmarks, plan.benchmarks, strict=True)
-    }
-    meta = {
-        "format": _FORMAT,
-        "study": json.loads(plan.study.canonical()),
-        "fingerprint": plan.fingerprint,
-        "benchmarks": facts,
-        "parameters": plan.study.effective_parameters(),
-        "provenance": provenance(),
-    }
+def _make(connection: sqlite3.Connection, meta: Meta) -> None:
     for statement in _SCHEMA.split(";"):
         connection.execute(statement)
     rows = [(key, json.dumps(value, default=repr)) for key, value in meta.items()]
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
 
 
-def _compare(connection: sqlite3.Connection, folder: Path, plan: Plan) -> None:
-    meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
-    if json.loads(meta["format"]) != _FORMAT:
-        raise StoreError(f"{folder} was written by another version of the workbench")
-    there = stored_study(json.loads(meta["study"])).identity()
-    here = plan.study.identity()
-    hashes = json.loads(meta["fingerprint"])
-    if there != here:
-        lines = difflib.unified_diff(
-            there.splitlines(), here.splitlines(), "stored", "asked for", lineterm="", n=1
-        )
-        difference = "\n".join(lines)
-        raise StoreError(
-            f"{folder} holds another study; choose another folder (--out).\n{difference}"
-        )
-    changed = [k for k, v in plan.fingerprint.items() if hashes.get(k) != v]
-    if changed:
-        raise StoreError(
-            f"{folder} was made with another content of {', '.join(changed)};"
-            " choose another folder (--out)"
-        )
-    then, now = versions(json.loads(meta["provenance"])), versions(provenance())
-    other = [f"{k} {then.get(k)} (now {v})" for k, v in now.items() if then.get(k) != v]
-    if other:
-        raise StoreError(
-            f"{folder} was made with other versions: {', '.join(other)}. Numbers must not mix:"
-            " install those, or choose another folder (--out)"
-        )
+def _meta(connection: sqlite3.Connection) -> Meta:
+    found = connection.execute("SELECT key, value FROM meta").fetchall()
+    return {key: json.loads(value) for key, value in found}
+
+
+def _read_only(path: Path) -> str:
+    return f"{path.resolve().as_uri()}?mode=ro"
 
 
 def _damaged(path: Path, error: Exception) -> StoreError:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from workbench.harness.proxy_runner import ALL, TOP
+from workbench.harness.proxy_runner import ALL, SECONDS, TOP
 from workbench.harness.proxy_study import COUNTS, ProxyStudy
 from workbench.harness.study import stored_study
 from workbench.report.numbers import (
@@ -16,13 +16,11 @@ from workbench.report.numbers import (
     and_list,
     constant_words,
     nested,
-    unfinished_words,
+    part_of,
+    with_what_is_missing,
     write_numbers,
 )
 from workbench.report.results import timing_of
-
-SECONDS = "seconds"
-"""The measure that differs from call to call: CPU seconds an architecture."""
 
 FEW = 20
 """Of fewer architectures no correlation is shown."""
@@ -112,7 +110,7 @@ def summary(found: Agreement) -> dict[str, Any]:
         "replicates": study.replicates,
         "top": study.top,
         "benchmarks": {b: nested(kept, b) for b in found.benchmarks},
-    }
+    } | part_of(found.meta)
 
 
 def timing(found: Agreement) -> dict[str, Any]:
@@ -124,11 +122,14 @@ def timing(found: Agreement) -> dict[str, Any]:
 
 def sentences(found: Agreement) -> list[str]:
     """Return the verdict of a proxy study."""
+    return with_what_is_missing(_verdict(found), found.meta, found.runs)
+
+
+def _verdict(found: Agreement) -> list[str]:
     if found.measures.empty:
         return ["No verdict: no run has finished yet."]
     said = [_above_counting(found, bench, i == 0) for i, bench in enumerate(found.benchmarks)]
     said += [_among_the_best(found), _missing(found), constant_words(found.measures)]
-    said += [unfinished_words(found.runs, found.study)]
     return [sentence for sentence in said if sentence]
 
 

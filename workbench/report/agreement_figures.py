@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from workbench.harness.proxy_runner import ALL, TOP
-from workbench.report.agreement import SECONDS, Agreement
+from workbench.harness.proxy_runner import ALL, SECONDS, TOP
+from workbench.report.agreement import Agreement
 from workbench.report.figures import add_legend
 from workbench.report.style import INK, figure, looks, powers_of_ten
 

@@ -15,7 +15,8 @@ from workbench.report.numbers import (
     and_list,
     constant_words,
     nested,
-    unfinished_words,
+    part_of,
+    with_what_is_missing,
     write_numbers,
 )
 from workbench.report.quality_figures import HONEST
@@ -110,7 +111,7 @@ def summary(found: Extrapolation) -> dict[str, Any]:
         "test": study.test,
         "labels": study.labels,
         "benchmarks": {b: nested(kept, b) for b in found.benchmarks},
-    }
+    } | part_of(found.meta)
 
 
 def timing(found: Extrapolation) -> dict[str, Any]:
@@ -122,13 +123,17 @@ def timing(found: Extrapolation) -> dict[str, Any]:
 
 def sentences(found: Extrapolation) -> list[str]:
     """Return the verdict of a curve study."""
+    return with_what_is_missing(_verdict(found), found.meta, found.runs)
+
+
+def _verdict(found: Extrapolation) -> list[str]:
     if found.measures.empty:
         return ["No verdict: no run has finished yet."]
     said: list[str] = []
     for bench in found.benchmarks:
         said += [_best(found, bench), _order(found, bench), _honest(found, bench)]
         said.append(_stopping(found, bench))
-    said += [constant_words(found.measures), unfinished_words(found.runs, found.study)]
+    said.append(constant_words(found.measures))
     return [sentence for sentence in said if sentence]
 
 

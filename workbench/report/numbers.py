@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import pandas as pd
 
-from workbench.harness.sections import Study
+from workbench.harness.frozen import shard_of
+from workbench.harness.shard import WHOLE
 from workbench.harness.store import read_measures, read_meta, read_runs
+from workbench.harness.study import stored_study
 from workbench.report.render import write_text
 
 
@@ -52,6 +54,12 @@ def write_numbers(
     return paths
 
 
+def part_of(meta: Mapping[str, Any]) -> dict[str, str]:
+    """Return what ``summary.json`` says of a shard; of a whole study nothing."""
+    shard = shard_of(meta)
+    return {} if shard == WHOLE else {"shard": str(shard)}
+
+
 def constant_words(measures: pd.DataFrame) -> str:
     """Return a sentence on what gave the same number for everything; empty where nothing did."""
     flat = measures[(measures["metric"] == "constant") & (measures["value"] > 0)]
@@ -63,15 +71,23 @@ def constant_words(measures: pd.DataFrame) -> str:
     )
 
 
-def unfinished_words(runs: pd.DataFrame, study: Study) -> str:
-    """Return a sentence on the runs that a study lacks; empty where it lacks none."""
-    done = int(runs["error"].isna().sum())
-    if done == study.runs:
-        return ""
-    return (
-        f"This is not the whole study: {done} of {study.runs} runs are finished,"
-        f" {len(runs) - done} failed. The same `workbench run` goes on from here."
-    )
+def with_what_is_missing(said: list[str], meta: Mapping[str, Any], runs: pd.DataFrame) -> list[str]:
+    """Return sentences, with one on the runs that a study lacks; before all where it is a shard."""
+    study, shard = stored_study(meta["study"]), shard_of(meta)
+    done, wanted = int(runs["error"].isna().sum()), len(shard.numbers(study))
+    numbers = f"{done} of {wanted} runs are finished, {len(runs) - done} failed"
+    if shard != WHOLE:
+        return [
+            f"This is shard {shard} of the study: {numbers}. What follows is of these alone;"
+            " `workbench merge` joins the shards.",
+            *said,
+        ]
+    if done == wanted:
+        return said
+    return [
+        *said,
+        f"This is not the whole study: {numbers}. The same `workbench run` goes on from here.",
+    ]
 
 
 def and_list(names: Sequence[str]) -> str:

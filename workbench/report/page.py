@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.report import figures
+from workbench.report.numbers import with_what_is_missing
 from workbench.report.render import common, parameters_text, write_page
 from workbench.report.results import Results, pooled, summary, timing
 from workbench.report.style import svg
@@ -45,12 +46,15 @@ def content(results: Results) -> dict[str, Any]:
         "without_cost": [
             b for b in results.benchmarks if not results.meta["benchmarks"][b]["has_cost"]
         ],
-        "incomplete": _missing_runs(results),
     }
 
 
 def verdict_of(results: Results) -> list[str]:
     """Return the verdict of a study in sentences; says so where nothing can be said yet."""
+    return with_what_is_missing(_verdict(results), results.meta, results.runs)
+
+
+def _verdict(results: Results) -> list[str]:
     study = results.meta["study"]
     scores = pooled(results)
     if not scores:
@@ -63,9 +67,7 @@ def verdict_of(results: Results) -> list[str]:
     # Of one strategy alone there is nothing complete to compare, but there are its runs.
     ended = _complete(results) or results.scores("normalised")
     runs = min((len(v) for s in ended.values() for v in s.values() if len(v)), default=0)
-    said = verdict(scores, compare_all(_complete(results)), runs, budget_words(study))
-    missing = _missing_runs(results)
-    return [*said, missing] if missing else said
+    return verdict(scores, compare_all(_complete(results)), runs, budget_words(study))
 
 
 def budget_words(study: dict[str, Any]) -> str:
@@ -162,16 +164,3 @@ def _repeated(trials: pd.DataFrame) -> pd.Series:
     """Return which trials start an architecture anew that their run had trained before."""
     started = trials["continues"].isna()
     return started & trials[["run", "arch"]].where(started).duplicated()
-
-
-def _missing_runs(results: Results) -> str:
-    study = results.meta["study"]
-    wanted = len(study["benchmarks"]) * len(study["strategies"]) * study["replicates"]
-    done = int(results.runs["error"].isna().sum())
-    if done == wanted:
-        return ""
-    failed = len(results.runs) - done
-    return (
-        f"This is not the whole study: {done} of {wanted} runs are finished, {failed} failed."
-        " The same `workbench run` goes on from here."
-    )

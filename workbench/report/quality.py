@@ -11,7 +11,7 @@ import pandas as pd
 from workbench.harness.predictor_runner import BOTH, TIMES
 from workbench.harness.predictor_study import PredictorStudy
 from workbench.harness.study import stored_study
-from workbench.report.numbers import StudyFolder, nested, write_numbers
+from workbench.report.numbers import StudyFolder, nested, part_of, write_numbers
 from workbench.report.results import timing_of
 from workbench.types import Floats
 
@@ -130,7 +130,7 @@ def summary(quality: Quality) -> dict[str, Any]:
         "test_sets": study.test_sets,
         "labels": study.labels,
         "benchmarks": {b: nested(kept, b) for b in quality.benchmarks},
-    }
+    } | part_of(quality.meta)
 
 
 def timing(quality: Quality) -> dict[str, Any]:

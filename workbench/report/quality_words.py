@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from workbench.report.numbers import and_list, constant_words, unfinished_words
+from workbench.report.numbers import and_list, constant_words, with_what_is_missing
 from workbench.report.quality import Quality
 from workbench.report.quality_figures import HONEST
 from workbench.statistics.comparison import LEVEL
@@ -36,16 +36,16 @@ def ranking(quality: Quality) -> pd.Series:
 
 def sentences(quality: Quality) -> list[str]:
     """Return the verdict of a predictor study."""
+    return with_what_is_missing(_verdict(quality), quality.meta, quality.runs)
+
+
+def _verdict(quality: Quality) -> list[str]:
     ranks = ranking(quality)
     if ranks.empty:
         return ["No verdict: no run has finished yet."]
     said = [_winner(quality, ranks), *_by_benchmark(quality)]
     said += [_across(quality, str(ranks.index[0]))] if len(ranks) > 1 else []
-    said += [
-        _intervals(quality),
-        constant_words(quality.measures),
-        unfinished_words(quality.runs, quality.study),
-    ]
+    said += [_intervals(quality), constant_words(quality.measures)]
     return [sentence for sentence in said if sentence]
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from workbench import registry, seeds
 from workbench.harness.store import read_meta, read_runs, read_told
+from workbench.report.numbers import part_of
 from workbench.report.render import write_text
 from workbench.spaces import Space
 from workbench.statistics.bootstrap import Interval, interval, iqm
@@ -155,7 +156,7 @@ def summary(results: Results) -> dict[str, Any]:
         "budget": study["budget"],
         "replicates": study["replicates"],
         "benchmarks": found,
-    }
+    } | part_of(results.meta)
 
 
 def timing(results: Results) -> dict[str, Any]:

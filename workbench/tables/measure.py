@@ -13,8 +13,8 @@ from filelock import FileLock, Timeout
 from workbench.data._parts import Log, Row, load_archive, origins, parts, write_part
 from workbench.data._plan import FILE, TablePlan, load_plan
 from workbench.errors import StoreError, StudyError
+from workbench.executors import each
 from workbench.harness.provenance import provenance
-from workbench.processes import each
 from workbench.tables.train import row_of, try_out
 from workbench.types import Progress
 

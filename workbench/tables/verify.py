@@ -11,7 +11,7 @@ import numpy as np
 from workbench.data._parts import Row, Rows, percent, provenance, read
 from workbench.data._plan import FILE, TablePlan, load_plan
 from workbench.errors import TableError
-from workbench.processes import each
+from workbench.executors import each
 from workbench.seeds import generator
 from workbench.tables.measure import origin, tell, unchanged
 from workbench.tables.train import row_of, try_out

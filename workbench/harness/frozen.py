@@ -1,0 +1,115 @@
+"""What a study folder says of itself, and whether two of them say the same."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from workbench.errors import StoreError
+from workbench.harness.kinds import kind_of
+from workbench.harness.plan import Plan
+from workbench.harness.provenance import provenance, versions
+from workbench.harness.shard import WHOLE, Shard
+from workbench.harness.study import stored_study
+
+Meta: TypeAlias = dict[str, Any]
+"""Frozen study, hashes of tables and plug-ins, facts of benchmarks, provenance; ready for JSON."""
+
+_FORMAT = "2"
+
+
+def frozen(plan: Plan, shard: Shard = WHOLE) -> Meta:
+    """Return what the folder of a study, or of a shard of it, says of itself."""
+    facts = {
+        entry.label: {
+            "space": b.space.name,
+            "score": b.score,
+            "metric": b.metrics[b.score]._asdict(),
+            "test": None if b.test is None else b.metrics[b.test]._asdict(),
+            "has_cost": b.has_cost,
+            "optimum": b.optimum,
+            "random_mean": b.random_mean,
+            **kind_of(plan.study).facts(b),
+        }
+        for entry, b in zip(plan.study.benchmarks, plan.benchmarks, strict=True)
+    }
+    return {
+        "format": _FORMAT,
+        "study": json.loads(plan.study.canonical()),
+        "fingerprint": plan.fingerprint,
+        "benchmarks": facts,
+        "parameters": plan.study.effective_parameters(),
+        "provenance": provenance(),
+    } | ({} if shard == WHOLE else {"shard": list(shard)})
+
+
+def shard_of(meta: Mapping[str, Any]) -> Shard:
+    """Return the shard that a folder holds; of the whole study, 1/1."""
+    return Shard(*meta["shard"]) if "shard" in meta else WHOLE
+
+
+def check_same(there: Meta, here: Meta, folder: Path) -> None:
+    """Refuse to go on in a folder with anything but what it was made with.
+
+    Raises
+    ------
+    StoreError
+        It was made by another format, for another study, shard or table, or with other versions.
+    """
+    check_format(there, folder)
+    if difference := study_difference(there, here):
+        raise StoreError(
+            f"{folder} holds another study; choose another folder (--out).\n{difference}"
+        )
+    if changed := changed_contents(there, here):
+        raise StoreError(
+            f"{folder} was made with another content of {', '.join(changed)};"
+            " choose another folder (--out)"
+        )
+    if shard_of(there) != shard_of(here):
+        raise StoreError(_other_shard(shard_of(there), shard_of(here), folder))
+    if other := other_versions(there, here):
+        words = ", ".join(f"{name} {then} (now {now})" for name, then, now in other)
+        raise StoreError(
+            f"{folder} was made with other versions: {words}. Numbers must not mix:"
+            " install those, or choose another folder (--out)"
+        )
+
+
+def check_format(meta: Meta, folder: Path) -> None:
+    """Refuse what another version of the workbench wrote in another form."""
+    if meta["format"] != _FORMAT:
+        raise StoreError(f"{folder} was written by another version of the workbench")
+
+
+def study_difference(
+    there: Meta, here: Meta, names: tuple[str, str] = ("stored", "asked for")
+) -> str:
+    """Return how two studies differ, as a diff; empty where they are the same."""
+    one, other = (stored_study(meta["study"]).identity().splitlines() for meta in (there, here))
+    return "\n".join(difflib.unified_diff(one, other, *names, lineterm="", n=1))
+
+
+def changed_contents(there: Meta, here: Meta) -> list[str]:
+    """Return the tables and plug-in files whose contents differ."""
+    hashes = there["fingerprint"]
+    return [name for name, now in here["fingerprint"].items() if hashes.get(name) != now]
+
+
+def other_versions(there: Meta, here: Meta) -> list[tuple[str, str | None, str]]:
+    """Return what computes in other versions: its name, the version there, and the one here."""
+    then, now = (versions(meta["provenance"]) for meta in (there, here))
+    return [(name, then.get(name), v) for name, v in now.items() if then.get(name) != v]
+
+
+def _other_shard(there: Shard, here: Shard, folder: Path) -> str:
+    if there == WHOLE:
+        return f"{folder} holds the whole study; choose another folder (--out) for shard {here}"
+    asked = "the whole study" if here == WHOLE else f"shard {here}"
+    return (
+        f"{folder} holds shard {there} of this study; go on with it by --shard {there}, or choose"
+        f" another folder (--out) for {asked}; `workbench merge` joins shards"
+    )

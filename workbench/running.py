@@ -1,0 +1,120 @@
+"""What commands that run, join or show studies do, and print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import typer
+
+from workbench.terminal import busy, progress
+
+if TYPE_CHECKING:
+    from workbench.harness.merge import Merged
+    from workbench.harness.plan import Plan
+
+_LISTED = 20
+
+
+class How(NamedTuple):
+    """How a study is run: where, all of it or a shard; and what is printed."""
+
+    workers: int | str
+    shard: str | None = None
+    as_json: bool = False
+
+
+def run_and_report(study: Any, source: str, out: Path | None, how: How) -> None:
+    """Run what a study folder lacks, write results and report, and exit with 1 on failures."""
+    from workbench.harness.shard import WHOLE, Shard
+
+    shard = WHOLE if how.shard is None else Shard.parse(how.shard)
+    folder = out or Path(shard.folder(study))
+    failed = _run(study, source, folder, how.workers, shard)
+    report_on(folder, how.as_json)
+    if failed:
+        print(f"error: {failed} runs failed; `workbench status {folder}`", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _run(study: Any, source: str, folder: Path, workers: int | str, shard: Any) -> int:
+    from workbench.harness.drive import run_plan
+    from workbench.harness.plan import prepare
+
+    # What plug-ins print must not stand among the results.
+    with redirect_stdout(sys.stderr):
+        with progress("trying what is compared", study.COMPARED) as tried:
+            plan: Plan = prepare(study, source, tried)
+        outcome = run_plan(plan, folder, workers, progress, shard)
+    if not outcome.ran:
+        count = len(shard.numbers(study))
+        print(f"all {count} runs were stored in {folder} already", file=sys.stderr)
+    return outcome.failed
+
+
+def merge_and_report(folders: Sequence[Path], out: Path | None, as_json: bool) -> None:
+    """Join study folders, write results and report, and exit with 1 where runs are not there."""
+    from workbench.harness.merge import merge
+
+    merged = merge(folders, out)
+    report_on(merged.folder, as_json)
+    print("\n".join(_merged_words(merged)), file=sys.stderr)
+    if merged.failed or merged.missing:
+        raise typer.Exit(1)
+
+
+def _merged_words(merged: Merged) -> list[str]:
+    from workbench.report.numbers import and_list
+
+    words = [
+        f"{merged.finished} of {merged.runs} runs are in {merged.folder}, {merged.new} of them new"
+    ]
+    words += [f"warning: {mixed}; numbers may differ" for mixed in merged.mixed]
+    if merged.failed:
+        words.append(f"error: {merged.failed} runs failed; `workbench status {merged.folder}`")
+    if merged.missing:
+        count = sum(map(len, merged.missing.values()))
+        of = f", of shards {and_list([*map(str, merged.shards)])}" if merged.shards else ""
+        words.append(
+            f"error: {count} runs are missing{of}; merge their folders too, or run them:"
+            f" `workbench run STUDY --out {merged.folder}`"
+        )
+        lines = [
+            f"  {entry} on {bench}: replicates {and_list([*map(str, replicates)])}"
+            for (bench, entry), replicates in merged.missing.items()
+        ]
+        words += lines[:_LISTED]
+        if len(lines) > _LISTED:
+            words.append(f"  and of {len(lines) - _LISTED} more")
+    return words
+
+
+def report_on(folder: Path, as_json: bool) -> None:
+    """Write results and report in a process of its own, and print what they say.
+
+    So the memory of search libraries here and of pictures there never add up.
+    """
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    from workbench.processes import deaf_children
+    from workbench.report.write import write_all
+
+    context = multiprocessing.get_context("spawn")
+    with busy("writing results and report"), ProcessPoolExecutor(1, context) as pool:
+        with deaf_children():
+            future = pool.submit(write_all, folder)
+        written = future.result()
+    if as_json:
+        print_json(written.summary | {"report": str(written.report)})
+    else:
+        print("\n".join([*written.verdict, "", str(written.report.resolve())]))
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON on standard output."""
+    print(json.dumps(value, indent=1, default=str))
