@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from workbench import registry, seeds
+from workbench import seeds
 from workbench.data._base import Benchmark
 from workbench.harness.curve_study import FEWEST, CurveStudy, ExtrapolatorEntry
+from workbench.harness.extrapolating import (
+    curve_faults,
+    curves_of,
+    loss_faults,
+    made,
+    rows_of,
+    try_extrapolator,
+)
 from workbench.harness.opening import open_benchmark
 from workbench.harness.result import Measure, RunResult, measured
 from workbench.harness.sections import RunSpec
 from workbench.harness.splits import known_entries
-from workbench.predictors._pipeline import seeded
 from workbench.predictors.curves._stopping import stop_early
-from workbench.spaces import Space
 from workbench.statistics.ranking import calibration_measures, order_measures
 from workbench.types import Archs, Floats, Ints
 
@@ -27,9 +32,6 @@ CURVES, STOPPING, TIMES = "curves", "stopping", "times"
 
 SECONDS = ("fit_seconds", "query_seconds")
 """Measures that differ from call to call."""
-
-_LOSS = "train_loss"
-_TRIED = 12
 
 
 def execute(spec: RunSpec) -> RunResult:
@@ -44,11 +46,8 @@ def faults(study: CurveStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
         if bench.optimum is None:
             yield f"{place}: {bench.name} knows no true scores to predict: name a table"
             continue
-        if len(bench.epochs) < 2:
-            yield (
-                f"{place}: {bench.name} stores no learning curves, only epoch {bench.epochs[0]};"
-                " measured/nb201-mnist does"
-            )
+        if none := list(curve_faults(bench)):
+            yield f"{place}: {none[0]}"
             continue
         stored = bench.epochs[:-1]
         for epoch in study.epochs or ():
@@ -61,20 +60,12 @@ def faults(study: CurveStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
                 f" {study.test} need more: choose test up to {max(held - study.train, FEWEST)}"
             )
         for j, entry in enumerate(study.extrapolators):
-            if _reads_losses(entry) and _LOSS not in bench.metrics:
-                yield (
-                    f"extrapolators[{j}]: {entry.name} reads training losses, and {bench.name}"
-                    f" stores no {_LOSS}"
-                )
+            yield from (f"extrapolators[{j}]: {f}" for f in loss_faults(entry.name, bench))
 
 
 def try_out(entry: ExtrapolatorEntry, bench: Benchmark) -> None:
     """Fit an extrapolator to a few made-up curves; what is wrong is raised."""
-    rng = np.random.default_rng(0)
-    curves = np.cumsum(rng.uniform(size=(_TRIED, len(bench.epochs))), axis=1)
-    model = _made(entry, bench.space, bench.epochs, rng)
-    rows = _rows(model, bench.space.sample(_TRIED, rng), curves)
-    model.fit(rows, curves[:, -1]).predict(rows)
+    try_extrapolator(entry.name, entry.parameters, bench)
 
 
 def facts(bench: Benchmark) -> dict[str, Any]:
@@ -83,23 +74,15 @@ def facts(bench: Benchmark) -> dict[str, Any]:
 
 
 class Shown(NamedTuple):
-    """Trainings, one an architecture: the mean end, and score and loss of each epoch.
+    """Trainings, one an architecture: ``archs`` ``(n, d)``, their mean ends, their training seeds.
 
-    ``archs`` is ``(n, d)``, ``truth`` ``(n,)``, ``scores`` and ``losses`` ``(n, t)``; losses are
-    None where they are not stored.
+    ``truth`` and ``replicates`` are ``(n,)``, ``scores`` ``(n, t)``.
     """
 
     archs: Archs
     truth: Floats
+    replicates: Ints
     scores: Floats
-    losses: Floats | None
-
-    def curves(self, entry: ExtrapolatorEntry) -> Floats:
-        """Return what an extrapolator reads, ``(n, t)``."""
-        if not _reads_losses(entry):
-            return self.scores
-        assert self.losses is not None
-        return self.losses
 
 
 def trainings(study: CurveStudy, bench: Benchmark, label: str, replicate: int) -> Shown:
@@ -113,12 +96,8 @@ def trainings(study: CurveStudy, bench: Benchmark, label: str, replicate: int) -
     stored = bench.replicates(chosen.archs)
     drawn = rng.integers(1 << 31, size=len(chosen.archs))
     drawn = drawn if stored is None else drawn % stored
-    found = [bench.query_many(chosen.archs, epoch, drawn) for epoch in bench.epochs]
-    losses = None
-    if _LOSS in bench.metrics:
-        losses = np.stack([one.metrics[_LOSS] for one in found], axis=1)
-    scores = np.stack([one.score for one in found], axis=1)
-    return Shown(chosen.archs, chosen.truth, scores, losses)
+    found = [bench.query_many(chosen.archs, epoch, drawn).score for epoch in bench.epochs]
+    return Shown(chosen.archs, chosen.truth, drawn, np.stack(found, axis=1))
 
 
 def _measures(spec: RunSpec) -> Iterator[Measure]:
@@ -127,19 +106,19 @@ def _measures(spec: RunSpec) -> Iterator[Measure]:
     bench = open_benchmark(given)
     shown = trainings(study, bench, given.label, spec.replicate)
     rng = seeds.generator(study.seed, given.label, entry.label, spec.replicate, "fit")
-    model = _made(entry, bench.space, bench.epochs, rng)
-    curves = shown.curves(entry)
+    model = made(entry.name, entry.parameters, bench, rng)
+    curves = curves_of(entry.name, bench, shown.archs, shown.replicates)
     known, asked = slice(None, study.train), slice(study.train, None)
     labels = shown.truth if study.labels == "mean" else shown.scores[:, -1]
     started = time.process_time()
-    model.fit(_rows(model, shown.archs[known], curves[known]), labels[known])
+    model.fit(rows_of(model, shown.archs[known], curves[known]), labels[known])
     fitted = time.process_time() - started
     truth, final = shown.truth[asked], shown.scores[asked, -1]
     cuts = np.array([bench.epochs.index(e) + 1 for e in study.epochs_of(bench.epochs)])
     means, stds = np.empty((2, len(truth), len(cuts)))
     for place, cut in enumerate(cuts.tolist()):
         seen = np.where(np.arange(curves.shape[1]) < cut, curves[asked], np.nan)
-        rows = _rows(model, shown.archs[asked], seen)
+        rows = rows_of(model, shown.archs[asked], seen)
         started = time.process_time()
         means[:, place], stds[:, place] = model.predict(rows, return_std=True)
         query = (time.process_time() - started) / len(rows)
@@ -169,22 +148,3 @@ def _stopping(
         "kept": float(went.best == went.best_without),
     }
     yield from (Measure(bench.epochs[-1], STOPPING, name, value) for name, value in found.items())
-
-
-def _made(
-    entry: ExtrapolatorEntry, space: Space, epochs: tuple[int, ...], rng: np.random.Generator
-) -> Any:
-    cls = registry.load("extrapolators", entry.name)
-    takes = inspect.signature(cls).parameters
-    given = {"space": space} if "space" in takes else {}
-    return seeded(cls(**given, epochs=list(epochs), **entry.parameters), rng)
-
-
-def _rows(model: Any, archs: Archs, curves: Floats) -> Floats:
-    if "space" not in model.get_params(deep=False):
-        return curves
-    return np.concatenate([archs.astype(np.float64), curves], axis=1)
-
-
-def _reads_losses(entry: ExtrapolatorEntry) -> bool:
-    return bool(registry.load("extrapolators", entry.name).READS == _LOSS)

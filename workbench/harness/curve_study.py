@@ -6,14 +6,12 @@ for.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from workbench import registry
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.harness.extrapolating import effective, extrapolator_faults
 from workbench.harness.sections import BenchmarkEntry, Count, Entry, Study
 
 FEWEST = 20
@@ -89,24 +87,11 @@ class CurveStudy(Study):
     def name_faults(self, source: str) -> Iterator[str]:
         """Yield what is wrong with the names of extrapolators and of their parameters."""
         for i, entry in enumerate(self.extrapolators):
-            place = f"{source}: extrapolators[{i}]"
-            try:
-                cls = registry.load("extrapolators", entry.name)
-            except WorkbenchError as error:
-                yield f"{place}.name: {error}"
-                continue
-            known = [n for n in inspect.signature(cls).parameters if n not in ("space", "epochs")]
-            for key in entry.parameters:
-                if key not in known:
-                    hint = did_you_mean(key, known) or "; it takes no parameters"
-                    yield f"{place}.{key}: unknown parameter of {entry.name}{hint}"
+            for key, fault in extrapolator_faults(entry.name, entry.parameters):
+                yield f"{source}: extrapolators[{i}].{key}: {fault}"
 
     def effective_parameters(self) -> dict[str, dict[str, Any]]:
         """Return every parameter of each extrapolator as it runs: defaults, then the study's."""
-        found = {}
-        for entry in self.extrapolators:
-            made = registry.load("extrapolators", entry.name)(**entry.parameters)
-            hidden = ("space", "epochs", "random_state")
-            values = made.get_params(deep=False).items()
-            found[entry.label] = {k: v for k, v in values if k not in hidden}
-        return found
+        return {
+            entry.label: effective(entry.name, entry.parameters) for entry in self.extrapolators
+        }

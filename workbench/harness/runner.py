@@ -19,9 +19,11 @@ import numpy as np
 from workbench import registry, seeds
 from workbench.data._base import Benchmark
 from workbench.errors import ParameterError, PluginError, describe_fault
+from workbench.harness.extrapolating import try_extrapolator
 from workbench.harness.opening import open_benchmark
 from workbench.harness.result import RunResult
 from workbench.harness.sections import RunSpec
+from workbench.harness.stopping import Watch, stopping_faults
 from workbench.harness.strategy_study import (
     Budget,
     StrategyEntry,
@@ -67,7 +69,7 @@ def execute(spec: RunSpec) -> RunResult:
     try:
         key = (study.seed, label, entry.label, spec.replicate, "strategy")
         strategy = make_strategy(entry, bench, *key)
-        run(strategy, log, study.budget, study.workers)
+        run(strategy, log, study.budget, study.workers, _watch(entry, bench, *key[:-1]))
     except (Exception, SystemExit) as fault:  # a strategy may be anybody's code
         error = describe_fault(fault)
     truth, test = _known(log)
@@ -96,6 +98,12 @@ def make_strategy(entry: StrategyEntry, bench: Benchmark, *key: str | int) -> St
     return made
 
 
+def _watch(entry: StrategyEntry, bench: Benchmark, *key: str | int) -> Watch | None:
+    if entry.stopping is None:
+        return None
+    return Watch(entry.stopping, bench, seeds.generator(*key, "stopping"))
+
+
 def _check_epochs(entry: StrategyEntry, epochs: Any, bench: Benchmark) -> None:
     if len(bench.epochs) == 1:
         raise ParameterError(
@@ -114,6 +122,8 @@ def _check_epochs(entry: StrategyEntry, epochs: Any, bench: Benchmark) -> None:
 def try_out(entry: StrategyEntry, bench: Benchmark) -> None:
     """Make a strategy for a benchmark and let it try itself out; what is wrong is raised."""
     make_strategy(entry, bench, "try").try_out()
+    if entry.stopping is not None:
+        try_extrapolator(entry.stopping.name, entry.stopping.parameters, bench)
 
 
 class Log:
@@ -135,28 +145,47 @@ class Log:
     def evaluate(self, trial: Trial, now: float) -> tuple[float, Observation]:
         """Evaluate a trial that starts now; return when it ends and what is then told."""
         arch = trial.arch
-        bench = self.bench
         times = self._asked.get(arch, 0)
         self._asked[arch] = times + 1
-        epochs = bench.epochs[-1] if trial.epochs is None else trial.epochs
         replicate = self._replicate(trial, times)
-        result = bench.query(arch, epochs, replicate)
-        self.tested.append(math.nan if bench.test is None else result.metrics[bench.test])
+        result = self._query(trial, replicate)
+        self.records.append(
+            Record(
+                trial.id, arch, result.epochs, trial.continues, replicate, Status.OK, None, None,
+                self._steps, None, now, now,
+            )
+        )  # fmt: skip
+        self.tested.append(math.nan)
+        self._steps += 1
+        return self._noted(len(self.records) - 1, trial, result)
+
+    def go_on(self, position: int, trial: Trial) -> tuple[float, Observation]:
+        """Train the trial at a position further, as ``evaluate`` does; its record is renewed."""
+        return self._noted(position, trial, self._query(trial, self.records[position].replicate))
+
+    def stopped(self, position: int) -> None:
+        """Note that the trial at a position was stopped."""
+        self.records[position] = self.records[position]._replace(status=Status.STOPPED)
+
+    def _query(self, trial: Trial, replicate: int) -> Evaluation:
+        epochs = self.bench.epochs[-1] if trial.epochs is None else trial.epochs
+        return self.bench.query(trial.arch, epochs, replicate)
+
+    def _noted(self, position: int, trial: Trial, result: Evaluation) -> tuple[float, Observation]:
+        """Record what a trial has come to; return when it has, and what is then told."""
         cost, charged = self._cost(trial, result)
-        ended = now + charged
+        ended = self.records[position].started + charged
         score: float | None = result.score
         status = Status.OK
         if score is None or not math.isfinite(score):
             score, status = None, Status.FAILED
+        bench = self.bench
+        self.tested[position] = math.nan if bench.test is None else result.metrics[bench.test]
+        self.records[position] = self.records[position]._replace(
+            epochs=result.epochs, status=status, score=score, cost=cost, ended=ended
+        )
         metrics = {name: result.metrics[name] for name in self._expose} if self._expose else {}
-        self.records.append(
-            Record(
-                trial.id, arch, epochs, trial.continues, replicate, status, score, cost,
-                self._steps, None, now, ended,
-            )
-        )  # fmt: skip
-        self._steps += 1
-        return ended, Observation(status, score, epochs, cost, result.curve, metrics)
+        return ended, Observation(status, score, result.epochs, cost, result.curve, metrics)
 
     def told(self, position: int) -> None:
         """Note that the trial at a position was told now."""
@@ -185,8 +214,12 @@ class Log:
         return total - before, total - before
 
 
-def run(strategy: Strategy, log: Log, budget: Budget, workers: int = 1) -> None:
+def run(
+    strategy: Strategy, log: Log, budget: Budget, workers: int = 1, watch: Watch | None = None
+) -> None:
     """Drive a strategy until the budget ends, or until it has nothing to ask and none is pending.
+
+    With a ``watch``, trainings are looked at on their way and may be stopped.
 
     Raises
     ------
@@ -206,12 +239,22 @@ def run(strategy: Strategy, log: Log, budget: Budget, workers: int = 1) -> None:
                 break
             if type(trial) is not Trial:
                 raise PluginError(f"ask() must return a Trial or None here; got {trial!r}")
-            ended, observation = log.evaluate(trial, now)
+            first = trial if watch is None else watch.next_part(trial, 0)
+            ended, observation = log.evaluate(first, now)
             heapq.heappush(pending, (ended, asked, trial, observation))
             asked += 1
         if not pending or pending[0][0] > deadline:
             return
         now, position, trial, observation = heapq.heappop(pending)
+        if watch is not None:
+            observation = watch.verdict(trial, log.records[position].replicate, observation)
+            further = watch.next_part(trial, observation.epochs or 0)
+            if observation.status is Status.STOPPED:
+                log.stopped(position)
+            elif observation.status is Status.OK and further.epochs != observation.epochs:
+                ended, observation = log.go_on(position, further)
+                heapq.heappush(pending, (ended, position, trial, observation))
+                continue
         log.told(position)
         strategy.tell(trial, observation)
 
@@ -244,6 +287,10 @@ def faults(study: StrategyStudy, benchmarks: Sequence[Benchmark]) -> Iterator[st
                 f"budget.seconds: benchmarks[{i}] ({entry.name}) knows no training cost;"
                 " give a budget in queries"
             )
+        for j, strategy in enumerate(study.strategies):
+            if strategy.stopping is not None:
+                wrong = stopping_faults(strategy.stopping, bench)
+                yield from (f"strategies[{j}].stopping: {fault}" for fault in wrong)
         for name in study.expose:
             metric = bench.metrics.get(name)
             if metric is None:

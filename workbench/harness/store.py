@@ -168,7 +168,7 @@ def read_runs(folder: Path) -> pd.DataFrame:
     """Return one row a stored run: its names, error, wall, cpu, host, asked and failed trials."""
     query = """
         SELECT runs.*, count(trials.run) AS asked,
-               coalesce(sum(trials.status <> 'ok'), 0) AS failed_trials
+               coalesce(sum(trials.status = 'failed'), 0) AS failed_trials
         FROM runs LEFT JOIN trials USING (run) GROUP BY run ORDER BY run
     """
     with _reader(folder) as db:

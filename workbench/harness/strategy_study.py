@@ -10,7 +10,9 @@ from pydantic import Field, model_validator
 
 from workbench import registry
 from workbench.errors import ParameterError, WorkbenchError, did_you_mean
+from workbench.harness.extrapolating import extrapolator_faults
 from workbench.harness.sections import BenchmarkEntry, Count, Entry, Section, Study, stem
+from workbench.harness.stopping import Stopping
 
 _SMOKE_QUERIES = 12
 
@@ -29,13 +31,19 @@ class Budget(Section):
 
 
 class StrategyEntry(Entry):
-    """A strategy by name, with its own parameters beside it, and perhaps a preset of them."""
+    """A strategy by name, with its own parameters beside it, and perhaps a preset of them.
+
+    ``stopping`` names an extrapolator, or says more, by which hopeless trainings are stopped.
+    """
 
     preset: str | None = None
+    stopping: Stopping | None = None
 
     def default_label(self) -> str:
-        """Return the name, with the preset where there is one."""
-        return f"{stem(self.name)} ({self.preset})" if self.preset else stem(self.name)
+        """Return the name, with the preset and the extrapolator where there are such."""
+        said = [self.preset, f"stopped by {self.stopping.name}" if self.stopping else None]
+        words = ", ".join(filter(None, said))
+        return f"{stem(self.name)} ({words})" if words else stem(self.name)
 
 
 class StrategyStudy(Study):
@@ -61,6 +69,9 @@ class StrategyStudy(Study):
         """Yield what is wrong with the names of strategies and of their parameters."""
         for i, entry in enumerate(self.strategies):
             place = f"{source}: strategies[{i}]"
+            if (rule := entry.stopping) is not None:
+                for key, fault in extrapolator_faults(rule.name, rule.parameters):
+                    yield f"{place}.stopping.extrapolator.{key}: {fault}"
             try:
                 cls = registry.load("strategies", entry.name)
                 arguments = strategy_arguments(entry)
@@ -107,4 +118,6 @@ def effective_parameters(entry: StrategyEntry) -> dict[str, Any]:
     defaults = {k: p.default for k, p in list(signature.items())[3:] if p.default is not p.empty}
     if takes_epochs(entry):
         defaults["epochs"] = "those of the benchmark"
+    if entry.stopping is not None:
+        defaults["stopping"] = entry.stopping.model_dump()
     return defaults | strategy_arguments(entry)
