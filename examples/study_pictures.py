@@ -1,4 +1,4 @@
-"""Save figures and tables of a study of predictors or proxies: `study_pictures.py mine out`.
+"""Save figures and tables of a study of measures: `study_pictures.py mine out`.
 
 One PNG a figure, and `tables.md`.
 """
@@ -9,7 +9,14 @@ import argparse
 from pathlib import Path
 
 from workbench.harness.store import read_meta
-from workbench.report import agreement, agreement_page, quality, quality_page
+from workbench.report import (
+    agreement,
+    agreement_page,
+    extrapolation,
+    extrapolation_page,
+    quality,
+    quality_page,
+)
 from workbench.report.quality_words import mean_table
 
 
@@ -41,6 +48,17 @@ def proxy_table(found: agreement.Agreement, bench: str) -> str:
     return "\n".join(lines)
 
 
+def curve_table(found: extrapolation.Extrapolation, bench: str) -> str:
+    """Return tau by epochs seen, mean and standard error, as Markdown, the least error first."""
+    epochs = found.epochs(bench)
+    names = [f"after {epoch}" for epoch in epochs]
+    lines = [f"| {bench} | {' | '.join(names)} |", "| --- |" + " --- |" * len(epochs)]
+    lines += [
+        f"| {row.label} | {' | '.join(row.taus)} |" for row in extrapolation.table(found, bench)
+    ]
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Read a study folder and write PNG files and `tables.md`."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -52,6 +70,10 @@ def main() -> None:
         scored = agreement.read_agreement(options.folder)
         drawn = agreement_page.drawings(scored)
         tables = [proxy_table(scored, bench) for bench in scored.benchmarks]
+    elif kind == "curves":
+        told = extrapolation.read_extrapolation(options.folder)
+        drawn = extrapolation_page.drawings(told)
+        tables = [curve_table(told, bench) for bench in told.benchmarks]
     else:
         fitted = quality.read_quality(options.folder)
         drawn = quality_page.drawings(fitted)

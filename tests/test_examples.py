@@ -81,6 +81,17 @@ def test_pictures_of_a_proxy_study_are_saved(tmp_path: Path) -> None:
     assert "| nwot | " in (tmp_path / "out" / "tables.md").read_text(encoding="utf-8")
 
 
+def test_pictures_of_a_curve_study_are_saved(tmp_path: Path) -> None:
+    study = {"name": "small", "kind": "curves", "replicates": 1, "train": 30, "test": 30}
+    study |= {"benchmarks": ["measured/nb201-mnist"], "extrapolators": ["last_value", "sotl"]}
+    run_study(parse_study(study), tmp_path / "study")
+    command = [str(ROOT / "examples" / PICTURES[1]), str(tmp_path / "study"), str(tmp_path / "out")]
+    subprocess.run([sys.executable, *command], check=True)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"tables.md", "curves-by_epoch.png", "curves-savings.png"}
+    assert "| sotl | " in (tmp_path / "out" / "tables.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("path", STUDIES, ids=lambda p: p.name)
 def test_studies_run_small(path: Path, tmp_path: Path) -> None:
     outcome = run_study(load_study(path).smoke(), tmp_path)

@@ -183,11 +183,17 @@ def _honest(found: Extrapolation, bench: str) -> str:
     )
     if LAST_VALUE not in nll.index:
         return said
-    behind = nll.index[(nll >= nll.loc[LAST_VALUE]).any(axis=1)].drop(LAST_VALUE)
-    better = [str(k) for k in nll.index if k not in behind and k != LAST_VALUE]
+    others = nll.drop(LAST_VALUE)
+    behind = others >= nll.loc[LAST_VALUE]
+    epochs = [int(epoch) for epoch in behind.columns[behind.any()]]
+    always = [str(k) for k in behind.index[~behind.any(axis=1)]]
+    if not epochs:
+        return f"{said} All others are more likely than the last value with the spread around it."
+    where = and_list([f"{epoch}" for epoch in epochs])
+    some = f"; always so are {and_list(always)}" if always else ""
     return (
-        f"{said} More likely than the last value with the spread around it, after every epoch, are"
-        f" the predictions of {and_list(better) or 'none'}."
+        f"{said} All others are more likely than the last value with the spread around it, but not"
+        f" all of them after {where} epochs{some}."
     )
 
 
