@@ -2,8 +2,8 @@
 
 A trial's result arrives when its recorded training time has passed; until then it is pending, and
 free workers ask for more. Where the benchmark knows no cost, every trial takes 1. A budget in
-seconds limits the clock: a trial that would end after it is never told. Every ask is a query,
-repeats and failures included.
+seconds limits the clock: a trial that would end after it is never told. Every trial is a query,
+repeats and failures included; a task is none, and takes the time that it costs.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import numpy as np
 from workbench import registry, seeds
 from workbench.data._base import Benchmark
 from workbench.errors import ParameterError, PluginError, describe_fault
+from workbench.harness.funnel import measures_of
 from workbench.harness.opening import open_benchmark
-from workbench.harness.result import RunResult
+from workbench.harness.result import Measure, Rows, RunResult
 from workbench.harness.sections import RunSpec
 from workbench.harness.strategy_study import (
     Budget,
@@ -29,8 +30,9 @@ from workbench.harness.strategy_study import (
     strategy_arguments,
     takes_epochs,
 )
+from workbench.harness.tasks import perform
 from workbench.strategies import Strategy
-from workbench.types import Arch, Evaluation, Observation, Status, Trial
+from workbench.types import Arch, Evaluation, Observation, Status, Task, Trial
 
 
 class Record(NamedTuple):
@@ -55,6 +57,18 @@ class Record(NamedTuple):
     ended: float
 
 
+class TaskRecord(NamedTuple):
+    """One task of a run as it is stored; ``cost`` is its seconds. Other fields as of a trial."""
+
+    task: int
+    name: str
+    cost: float
+    step_asked: int
+    step_told: int | None
+    started: float
+    ended: float
+
+
 def execute(spec: RunSpec) -> RunResult:
     """Run one spec from its seeds alone; a fault of the strategy is recorded, not raised."""
     study: StrategyStudy = spec.study
@@ -63,7 +77,7 @@ def execute(spec: RunSpec) -> RunResult:
     bench = open_benchmark(study.benchmarks[spec.benchmark])
     wall, cpu = time.perf_counter(), time.process_time()
     log = Log(bench, seeds.replicate_draw(study.seed, label, spec.replicate), study.expose)
-    error = None
+    error, strategy = None, None
     try:
         key = (study.seed, label, entry.label, spec.replicate, "strategy")
         strategy = make_strategy(entry, bench, *key)
@@ -76,7 +90,16 @@ def execute(spec: RunSpec) -> RunResult:
         (r.trial, ",".join(map(str, r.arch)), *r[2:], true, tested)
         for r, true, tested in zip(log.records, truth, test, strict=True)
     ]
-    return RunResult(spec.number, {"trials": rows}, error, wall, cpu)
+    found: Rows = {"trials": rows, "tasks": log.tasks, "measures": _measures(strategy, log)}
+    return RunResult(spec.number, found, error, wall, cpu)
+
+
+def _measures(strategy: Strategy | None, log: Log) -> list[Measure]:
+    """Return what the filters of a strategy came to, if it has any."""
+    told = [(r.trial, r.cost) for r in log.records if r.step_told is not None]
+    told += [(r.task, r.cost) for r in log.tasks if r.step_told is not None]
+    seconds = {number: cost or 0.0 for number, cost in told}
+    return list(measures_of(getattr(strategy, "ledger", ()), seconds, log.bench))
 
 
 def make_strategy(entry: StrategyEntry, bench: Benchmark, *key: str | int) -> Strategy:
@@ -91,13 +114,13 @@ def make_strategy(entry: StrategyEntry, bench: Benchmark, *key: str | int) -> St
     arguments = strategy_arguments(entry)
     if takes_epochs(entry):
         arguments = {"epochs": bench.epochs} | arguments
-        _check_epochs(entry, arguments["epochs"], bench)
+        _check_epochs(cls, entry, arguments["epochs"], bench)
     made: Strategy = cls(bench.space, seeds.generator(*key), **arguments)
     return made
 
 
-def _check_epochs(entry: StrategyEntry, epochs: Any, bench: Benchmark) -> None:
-    if len(bench.epochs) == 1:
+def _check_epochs(cls: Any, entry: StrategyEntry, epochs: Any, bench: Benchmark) -> None:
+    if len(bench.epochs) == 1 and not cls.ONE_EPOCH:
         raise ParameterError(
             f"{entry.name} trains up to several epochs, and {bench.name} has scores of one only"
             f" ({bench.epochs[0]}); take a benchmark with learning curves, such as"
@@ -113,7 +136,10 @@ def _check_epochs(entry: StrategyEntry, epochs: Any, bench: Benchmark) -> None:
 
 def try_out(entry: StrategyEntry, bench: Benchmark) -> None:
     """Make a strategy for a benchmark and let it try itself out; what is wrong is raised."""
-    make_strategy(entry, bench, "try").try_out()
+    strategy = make_strategy(entry, bench, "try")
+    strategy.try_out()
+    for task in strategy.tasks():
+        perform(task, bench)
 
 
 class Log:
@@ -124,6 +150,7 @@ class Log:
     ) -> None:
         self.bench = bench
         self.records: list[Record] = []
+        self.tasks: list[TaskRecord] = []
         self.tested: list[float] = []
         self._draw = draw
         self._expose = tuple(expose)
@@ -131,6 +158,7 @@ class Log:
         self._spent: dict[int, float] = {}
         self._replicates: dict[int, int] = {}
         self._steps = 0
+        self._places: list[tuple[list[Any], int]] = []
 
     def evaluate(self, trial: Trial, now: float) -> tuple[float, Observation]:
         """Evaluate a trial that starts now; return when it ends and what is then told."""
@@ -155,12 +183,28 @@ class Log:
                 self._steps, None, now, ended,
             )
         )  # fmt: skip
-        self._steps += 1
+        self._note(self.records)
         return ended, Observation(status, score, epochs, cost, result.curve, metrics)
 
+    def perform(self, task: Task, now: float) -> tuple[float, Observation]:
+        """Do a task that starts now; as ``evaluate``.
+
+        Where the benchmark knows no cost, the clock counts trials, and a task takes no time.
+        """
+        result, cost = perform(task, self.bench)
+        ended = now + cost if self.bench.has_cost else now
+        self.tasks.append(TaskRecord(task.id, task.name, cost, self._steps, None, now, ended))
+        self._note(self.tasks)
+        return ended, Observation(Status.OK, None, cost=cost, result=result)
+
     def told(self, position: int) -> None:
-        """Note that the trial at a position was told now."""
-        self.records[position] = self.records[position]._replace(step_told=self._steps)
+        """Note that what was asked for at a position, of trials and tasks, was told now."""
+        rows, place = self._places[position]
+        rows[place] = rows[place]._replace(step_told=self._steps)
+        self._steps += 1
+
+    def _note(self, rows: list[Any]) -> None:
+        self._places.append((rows, len(rows) - 1))
         self._steps += 1
 
     def _replicate(self, trial: Trial, times: int) -> int:
@@ -191,22 +235,23 @@ def run(strategy: Strategy, log: Log, budget: Budget, workers: int = 1) -> None:
     Raises
     ------
     PluginError
-        The strategy asked for something that is not a Trial.
+        The strategy asked for something that is neither a Trial nor a task that can be done.
     ArchitectureError
         It asked for something that is no architecture of the space.
     """
     queries = math.inf if budget.queries is None else budget.queries
     deadline = math.inf if budget.seconds is None else budget.seconds
-    pending: list[tuple[float, int, Trial, Observation]] = []
+    pending: list[tuple[float, int, Trial | Task, Observation]] = []
     asked, now = 0, 0.0
     while True:
-        while len(pending) < workers and asked < queries:
+        while len(pending) < workers and len(log.records) < queries:
             trial: Any = strategy.ask()
             if trial is None:
                 break
-            if type(trial) is not Trial:
-                raise PluginError(f"ask() must return a Trial or None here; got {trial!r}")
-            ended, observation = log.evaluate(trial, now)
+            if type(trial) not in (Trial, Task):
+                raise PluginError(f"ask() must return a Trial, a Task or None; got {trial!r}")
+            do = log.perform if type(trial) is Task else log.evaluate
+            ended, observation = do(trial, now)
             heapq.heappush(pending, (ended, asked, trial, observation))
             asked += 1
         if not pending or pending[0][0] > deadline:
