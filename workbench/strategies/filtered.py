@@ -35,7 +35,7 @@ from workbench.types import Arch, Floats, Observation, Task, Trial
 
 STAGES = ("proxies", "predictor", "short")
 
-_KEEP = {"proxies": 0.2, "predictor": 8, "short": 4}
+_KEEP = {"proxies": 0.2, "predictor": 6, "short": 2}
 _FITTED_ON = 500
 
 
@@ -46,9 +46,9 @@ class Filtered(Strategy):
     ----------
     stages : list of {"proxies", "predictor", "short"}, default all
         What candidates go through, in this order; what is left out filters nothing.
-    keep : mapping of a stage to int or float, default ``{proxies = .2, predictor = 8, short = 4}``
+    keep : mapping of a stage to int or float, default ``{proxies = .2, predictor = 6, short = 2}``
         How many each stage keeps; below 1, which share of what came in.
-    candidates : int >= 1, default 100
+    candidates : int >= 1, default 300
         How many are proposed in a round.
     random_part : float in [0, 1], default .5
         The part of them that is random; the others are mutations of the best.
@@ -63,7 +63,7 @@ class Filtered(Strategy):
         Before so many are trained in full, the predictor keeps what the proxies rank first.
     short_epochs : int or None, default None
         Length of the short training; None takes the epoch nearest to a third of the full one.
-    extrapolator : str or mapping, default "power_law"
+    extrapolator : str or mapping, default "last_value"
         What the short training is expected to end at decides; with fewer than 10 whole curves, its
         last score.
     epochs : sequence of int or None, default None
@@ -94,7 +94,7 @@ class Filtered(Strategy):
         *,
         stages: Sequence[str] = STAGES,
         keep: Mapping[str, int | float] | None = None,
-        candidates: int = 100,
+        candidates: int = 300,
         random_part: float = 0.5,
         elites: int = 10,
         proxies: Sequence[str] | Mapping[str, Any] = ("synflow", "meco"),
@@ -104,7 +104,7 @@ class Filtered(Strategy):
         kappa: float = 0.5,
         initial: int = 10,
         short_epochs: int | None = None,
-        extrapolator: Given = "power_law",
+        extrapolator: Given = "last_value",
         epochs: Sequence[int] | None = None,
     ) -> None:
         super().__init__(space, rng)
