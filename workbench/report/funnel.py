@@ -85,12 +85,24 @@ def sentences(results: Results, comparisons: list[Comparison]) -> list[str]:
             for one in less:
                 pair = next((c for c in comparisons if _is(c, bench, label, one)), None)
                 if pair is not None and label in means and one in means:
-                    said.append(on + _sentence(pair, label, one, means))
+                    words = _idle(stages_of(results, bench, label), label, one)
+                    said.append(on + _sentence(pair, label, one, means) + words)
     return said
 
 
 def _is(comparison: Comparison, bench: str, a: str, b: str) -> bool:
     return comparison.task == bench and {comparison.first, comparison.second} == {a, b}
+
+
+def _idle(stages: list[Stage], label: str, without: str) -> str:
+    """Return what to know of a stage that mostly had too little to rank by; nothing otherwise."""
+    stage = next(s for s in stages if without == f"{label} without {s.name}")
+    if 2 * stage.ranked >= stage.rounds:
+        return ""
+    return (
+        f" It had enough to rank by in {stage.ranked:.2g} of {stage.rounds:.2g} rounds only, and"
+        " else kept what came first: the difference is mostly that of keeping fewer."
+    )
 
 
 def _sentence(pair: Comparison, label: str, without: str, means: dict[str, Interval]) -> str:
