@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -68,6 +69,16 @@ class Benchmark(ABC):
     @property
     def networks(self) -> Networks | None:
         """How its networks can be built again; None where they cannot, or nobody says."""
+        return None
+
+    def stored_proxies(self, archs: Archs, names: Sequence[str]) -> tuple[Floats, Floats] | None:  # noqa: ARG002
+        """Return stored zero-cost scores and their seconds, ``(n, p)`` each; None: none are stored.
+
+        Raises
+        ------
+        UnknownName
+            Some are stored, but none of a name.
+        """
         return None
 
     @abstractmethod

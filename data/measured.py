@@ -110,11 +110,21 @@ class Measured(TableBenchmark):
             raise TableError(
                 f"{self.folder} has no zero-cost scores yet: `workbench measure {self.folder}`"
             )
-        for name in names or ():
-            if name not in stored.names:
-                raise UnknownName("stored zero-cost score", name, stored.names)
-        columns = [stored.names.index(name) for name in names or stored.names]
-        return stored.scores[self.entries(archs)][:, columns]
+        return stored.scores[self.entries(archs)][:, self._columns(names or stored.names)]
+
+    def stored_proxies(self, archs: Archs, names: Sequence[str]) -> tuple[Floats, Floats] | None:
+        """Return stored zero-cost scores and the CPU seconds of each; None where none are."""
+        if not self.proxies.names:
+            return None
+        rows, columns = self.entries(archs), self._columns(names)
+        return self.proxies.scores[rows][:, columns], self.proxies.seconds[rows][:, columns]
+
+    def _columns(self, names: Sequence[str]) -> list[int]:
+        known = self.proxies.names
+        for name in names:
+            if name not in known:
+                raise UnknownName("stored zero-cost score", name, known)
+        return [known.index(name) for name in names]
 
     @property
     def card(self) -> str:

@@ -153,9 +153,11 @@ def test_strategies_see_what_the_study_exposes_only() -> None:
 
 
 def test_what_is_no_trial_is_refused() -> None:
-    for wrong in (Task(0, "proxies"), (0, (1,))):
+    for wrong in (Task(0, "no such task"), (0, (1,))):
         script = Script(Line().space, [wrong])  # type: ignore[list-item]
-        with pytest.raises(PluginError, match="must return a Trial"):
+        with pytest.raises(
+            PluginError, match=r"must return a Trial|there is no task 'no such task'"
+        ):
             run(script, Log(Line(), replicate_draw(0, "x", 0)), Budget(queries=1))
 
 

@@ -120,7 +120,7 @@ class Observation(NamedTuple):
     """What a strategy is told of a trial: ``score`` is to be maximised and None unless it is known.
 
     ``cost`` is the seconds of the new epochs (None where the benchmark knows no cost), ``metrics``
-    what the study exposes. Never anything of the test split.
+    what the study exposes. ``result`` is what a task came to. Never anything of the test split.
     """
 
     status: Status
@@ -129,3 +129,4 @@ class Observation(NamedTuple):
     cost: float | None = None
     curve: tuple[float, ...] = ()
     metrics: Mapping[str, float] = {}
+    result: Any = None

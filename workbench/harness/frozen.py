@@ -18,7 +18,7 @@ from workbench.harness.study import stored_study
 Meta: TypeAlias = dict[str, Any]
 """Frozen study, hashes of tables and plug-ins, facts of benchmarks, provenance; ready for JSON."""
 
-_FORMAT = "2"
+_FORMAT = "3"
 
 
 def frozen(plan: Plan, shard: Shard = WHOLE) -> Meta:

@@ -2,8 +2,8 @@
 
 A trial's result arrives when its recorded training time has passed; until then it is pending, and
 free workers ask for more. Where the benchmark knows no cost, every trial takes 1. A budget in
-seconds limits the clock: a trial that would end after it is never told. Every ask is a query,
-repeats and failures included.
+seconds limits the clock: a trial that would end after it is never told. Every trial is a query,
+repeats and failures included; a task is none, and takes the time that it costs.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from workbench import registry, seeds
 from workbench.data._base import Benchmark
 from workbench.errors import ParameterError, PluginError, describe_fault
 from workbench.harness.extrapolating import try_extrapolator
+from workbench.harness.funnel import measures_of
 from workbench.harness.opening import open_benchmark
-from workbench.harness.result import RunResult
+from workbench.harness.result import Measure, Rows, RunResult
 from workbench.harness.sections import RunSpec
 from workbench.harness.stopping import Watch, stopping_faults
 from workbench.harness.strategy_study import (
@@ -31,8 +32,9 @@ from workbench.harness.strategy_study import (
     strategy_arguments,
     takes_epochs,
 )
+from workbench.harness.tasks import perform
 from workbench.strategies import Strategy
-from workbench.types import Arch, Evaluation, Observation, Status, Trial
+from workbench.types import Arch, Evaluation, Observation, Status, Task, Trial
 
 
 class Record(NamedTuple):
@@ -57,6 +59,18 @@ class Record(NamedTuple):
     ended: float
 
 
+class TaskRecord(NamedTuple):
+    """One task of a run as it is stored; ``cost`` is its seconds. Other fields as of a trial."""
+
+    task: int
+    name: str
+    cost: float
+    step_asked: int
+    step_told: int | None
+    started: float
+    ended: float
+
+
 def execute(spec: RunSpec) -> RunResult:
     """Run one spec from its seeds alone; a fault of the strategy is recorded, not raised."""
     study: StrategyStudy = spec.study
@@ -65,7 +79,7 @@ def execute(spec: RunSpec) -> RunResult:
     bench = open_benchmark(study.benchmarks[spec.benchmark])
     wall, cpu = time.perf_counter(), time.process_time()
     log = Log(bench, seeds.replicate_draw(study.seed, label, spec.replicate), study.expose)
-    error = None
+    error, strategy = None, None
     try:
         key = (study.seed, label, entry.label, spec.replicate, "strategy")
         strategy = make_strategy(entry, bench, *key)
@@ -78,7 +92,16 @@ def execute(spec: RunSpec) -> RunResult:
         (r.trial, ",".join(map(str, r.arch)), *r[2:], true, tested)
         for r, true, tested in zip(log.records, truth, test, strict=True)
     ]
-    return RunResult(spec.number, {"trials": rows}, error, wall, cpu)
+    found: Rows = {"trials": rows, "tasks": log.tasks, "measures": _measures(strategy, log)}
+    return RunResult(spec.number, found, error, wall, cpu)
+
+
+def _measures(strategy: Strategy | None, log: Log) -> list[Measure]:
+    """Return what the filters of a strategy came to, if it has any."""
+    told = [(r.trial, r.cost) for r in log.records if r.step_told is not None]
+    told += [(r.task, r.cost) for r in log.tasks if r.step_told is not None]
+    seconds = {number: cost or 0.0 for number, cost in told}
+    return list(measures_of(getattr(strategy, "ledger", ()), seconds, log.bench))
 
 
 def make_strategy(entry: StrategyEntry, bench: Benchmark, *key: str | int) -> Strategy:
@@ -93,7 +116,7 @@ def make_strategy(entry: StrategyEntry, bench: Benchmark, *key: str | int) -> St
     arguments = strategy_arguments(entry)
     if takes_epochs(entry):
         arguments = {"epochs": bench.epochs} | arguments
-        _check_epochs(entry, arguments["epochs"], bench)
+        _check_epochs(cls, entry, arguments["epochs"], bench)
     made: Strategy = cls(bench.space, seeds.generator(*key), **arguments)
     return made
 
@@ -104,8 +127,8 @@ def _watch(entry: StrategyEntry, bench: Benchmark, *key: str | int) -> Watch | N
     return Watch(entry.stopping, bench, seeds.generator(*key, "stopping"))
 
 
-def _check_epochs(entry: StrategyEntry, epochs: Any, bench: Benchmark) -> None:
-    if len(bench.epochs) == 1:
+def _check_epochs(cls: Any, entry: StrategyEntry, epochs: Any, bench: Benchmark) -> None:
+    if len(bench.epochs) == 1 and not cls.ONE_EPOCH:
         raise ParameterError(
             f"{entry.name} trains up to several epochs, and {bench.name} has scores of one only"
             f" ({bench.epochs[0]}); take a benchmark with learning curves, such as"
@@ -121,7 +144,10 @@ def _check_epochs(entry: StrategyEntry, epochs: Any, bench: Benchmark) -> None:
 
 def try_out(entry: StrategyEntry, bench: Benchmark) -> None:
     """Make a strategy for a benchmark and let it try itself out; what is wrong is raised."""
-    make_strategy(entry, bench, "try").try_out()
+    strategy = make_strategy(entry, bench, "try")
+    strategy.try_out()
+    for task in strategy.tasks():
+        perform(task, bench)
     if entry.stopping is not None:
         try_extrapolator(entry.stopping.name, entry.stopping.parameters, bench)
 
@@ -134,6 +160,7 @@ class Log:
     ) -> None:
         self.bench = bench
         self.records: list[Record] = []
+        self.tasks: list[TaskRecord] = []
         self.tested: list[float] = []
         self._draw = draw
         self._expose = tuple(expose)
@@ -141,6 +168,7 @@ class Log:
         self._spent: dict[int, float] = {}
         self._replicates: dict[int, int] = {}
         self._steps = 0
+        self._places: list[tuple[list[Any], int]] = []
 
     def evaluate(self, trial: Trial, now: float) -> tuple[float, Observation]:
         """Evaluate a trial that starts now; return when it ends and what is then told."""
@@ -156,40 +184,62 @@ class Log:
             )
         )  # fmt: skip
         self.tested.append(math.nan)
-        self._steps += 1
+        self._note(self.records)
         return self._noted(len(self.records) - 1, trial, result)
 
     def go_on(self, position: int, trial: Trial) -> tuple[float, Observation]:
         """Train the trial at a position further, as ``evaluate`` does; its record is renewed."""
-        return self._noted(position, trial, self._query(trial, self.records[position].replicate))
+        place = self._places[position][1]
+        return self._noted(place, trial, self._query(trial, self.records[place].replicate))
+
+    def seed_of(self, position: int) -> int:
+        """Return the training seed of the trial at a position."""
+        return self.records[self._places[position][1]].replicate
 
     def stopped(self, position: int) -> None:
         """Note that the trial at a position was stopped."""
-        self.records[position] = self.records[position]._replace(status=Status.STOPPED)
+        place = self._places[position][1]
+        self.records[place] = self.records[place]._replace(status=Status.STOPPED)
 
     def _query(self, trial: Trial, replicate: int) -> Evaluation:
         epochs = self.bench.epochs[-1] if trial.epochs is None else trial.epochs
         return self.bench.query(trial.arch, epochs, replicate)
 
-    def _noted(self, position: int, trial: Trial, result: Evaluation) -> tuple[float, Observation]:
+    def _noted(self, place: int, trial: Trial, result: Evaluation) -> tuple[float, Observation]:
         """Record what a trial has come to; return when it has, and what is then told."""
         cost, charged = self._cost(trial, result)
-        ended = self.records[position].started + charged
+        ended = self.records[place].started + charged
         score: float | None = result.score
         status = Status.OK
         if score is None or not math.isfinite(score):
             score, status = None, Status.FAILED
         bench = self.bench
-        self.tested[position] = math.nan if bench.test is None else result.metrics[bench.test]
-        self.records[position] = self.records[position]._replace(
+        self.tested[place] = math.nan if bench.test is None else result.metrics[bench.test]
+        self.records[place] = self.records[place]._replace(
             epochs=result.epochs, status=status, score=score, cost=cost, ended=ended
         )
         metrics = {name: result.metrics[name] for name in self._expose} if self._expose else {}
         return ended, Observation(status, score, result.epochs, cost, result.curve, metrics)
 
+    def perform(self, task: Task, now: float) -> tuple[float, Observation]:
+        """Do a task that starts now; as ``evaluate``.
+
+        Where the benchmark knows no cost, the clock counts trials, and a task takes no time.
+        """
+        result, cost = perform(task, self.bench)
+        ended = now + cost if self.bench.has_cost else now
+        self.tasks.append(TaskRecord(task.id, task.name, cost, self._steps, None, now, ended))
+        self._note(self.tasks)
+        return ended, Observation(Status.OK, None, cost=cost, result=result)
+
     def told(self, position: int) -> None:
-        """Note that the trial at a position was told now."""
-        self.records[position] = self.records[position]._replace(step_told=self._steps)
+        """Note that what was asked for at a position, of trials and tasks, was told now."""
+        rows, place = self._places[position]
+        rows[place] = rows[place]._replace(step_told=self._steps)
+        self._steps += 1
+
+    def _note(self, rows: list[Any]) -> None:
+        self._places.append((rows, len(rows) - 1))
         self._steps += 1
 
     def _replicate(self, trial: Trial, times: int) -> int:
@@ -224,30 +274,33 @@ def run(
     Raises
     ------
     PluginError
-        The strategy asked for something that is not a Trial.
+        The strategy asked for something that is neither a Trial nor a task that can be done.
     ArchitectureError
         It asked for something that is no architecture of the space.
     """
     queries = math.inf if budget.queries is None else budget.queries
     deadline = math.inf if budget.seconds is None else budget.seconds
-    pending: list[tuple[float, int, Trial, Observation]] = []
+    pending: list[tuple[float, int, Trial | Task, Observation]] = []
     asked, now = 0, 0.0
     while True:
-        while len(pending) < workers and asked < queries:
+        while len(pending) < workers and len(log.records) < queries:
             trial: Any = strategy.ask()
             if trial is None:
                 break
-            if type(trial) is not Trial:
-                raise PluginError(f"ask() must return a Trial or None here; got {trial!r}")
-            first = trial if watch is None else watch.next_part(trial, 0)
-            ended, observation = log.evaluate(first, now)
+            if type(trial) not in (Trial, Task):
+                raise PluginError(f"ask() must return a Trial, a Task or None; got {trial!r}")
+            if type(trial) is Task:
+                ended, observation = log.perform(trial, now)
+            else:
+                first = trial if watch is None else watch.next_part(trial, 0)
+                ended, observation = log.evaluate(first, now)
             heapq.heappush(pending, (ended, asked, trial, observation))
             asked += 1
         if not pending or pending[0][0] > deadline:
             return
         now, position, trial, observation = heapq.heappop(pending)
-        if watch is not None:
-            observation = watch.verdict(trial, log.records[position].replicate, observation)
+        if watch is not None and isinstance(trial, Trial):
+            observation = watch.verdict(trial, log.seed_of(position), observation)
             further = watch.next_part(trial, observation.epochs or 0)
             if observation.status is Status.STOPPED:
                 log.stopped(position)

@@ -45,12 +45,16 @@ CREATE TABLE trials (
     epochs INTEGER NOT NULL, continues INTEGER, replicate INTEGER NOT NULL, status TEXT NOT NULL,
     score REAL, cost REAL, step_asked INTEGER NOT NULL, step_told INTEGER, started REAL NOT NULL,
     ended REAL NOT NULL, truth REAL, test REAL, PRIMARY KEY (run, step_asked)) WITHOUT ROWID;
+CREATE TABLE tasks (
+    run INTEGER NOT NULL REFERENCES runs, task INTEGER NOT NULL, name TEXT NOT NULL,
+    cost REAL NOT NULL, step_asked INTEGER NOT NULL, step_told INTEGER, started REAL NOT NULL,
+    ended REAL NOT NULL, PRIMARY KEY (run, step_asked)) WITHOUT ROWID;
 CREATE TABLE measures (
     run INTEGER NOT NULL REFERENCES runs, size INTEGER NOT NULL, test_set TEXT NOT NULL,
     metric TEXT NOT NULL, value REAL NOT NULL, PRIMARY KEY (run, size, test_set, metric))
     WITHOUT ROWID;
 """
-_TABLES = ("trials", "measures")
+_TABLES = ("trials", "tasks", "measures")
 
 
 class Store:
@@ -195,6 +199,13 @@ def read_told(folder: Path) -> pd.DataFrame:
     return trials
 
 
+def read_tasks(folder: Path) -> pd.DataFrame:
+    """Return one row a told task, with the label of its run's entry."""
+    query = "SELECT run, entry, name, tasks.cost FROM tasks JOIN runs USING (run)"
+    with _reader(folder) as db:
+        return pd.read_sql_query(f"{query} WHERE step_told IS NOT NULL", db)
+
+
 def read_measures(folder: Path) -> pd.DataFrame:
     """Return one row a measure of a finished run, with its run's names, in the order of runs."""
     query = """
@@ -214,6 +225,7 @@ def read_digests(folder: Path, times: Sequence[str]) -> dict[int, str | None]:
     marks = ",".join("?" * len(times))
     queries = [
         ("SELECT * FROM trials ORDER BY run, step_asked", ()),
+        ("SELECT * FROM tasks ORDER BY run, step_asked", ()),
         (
             f"SELECT * FROM measures WHERE metric NOT IN ({marks})"
             " ORDER BY run, size, test_set, metric",

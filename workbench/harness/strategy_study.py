@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -58,6 +58,12 @@ class StrategyStudy(Study):
     benchmarks: Annotated[list[BenchmarkEntry], Field(min_length=1)]
     strategies: Annotated[list[StrategyEntry], Field(min_length=1)]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _funnels(cls, data: Any) -> Any:
+        """Let ``[funnel]`` stand for an entry of ``filtered``, and ``ablate`` for several."""
+        return with_ablations(data) if isinstance(data, dict) else data
+
     def smoke(self) -> Self:
         """Return the study with one replicate and at most 12 queries a run."""
         queries = min(self.budget.queries or _SMOKE_QUERIES, _SMOKE_QUERIES)
@@ -89,6 +95,52 @@ class StrategyStudy(Study):
     def effective_parameters(self) -> dict[str, dict[str, Any]]:
         """Return every parameter of each strategy as it runs: defaults, preset, the study's."""
         return {entry.label: effective_parameters(entry) for entry in self.strategies}
+
+
+def with_ablations(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a study in which what ``[funnel]`` and ``ablate = true`` stand for is written out.
+
+    Raises
+    ------
+    ValueError
+        A section that is no mapping, or ``ablate`` of what has no stages to leave out.
+    """
+    data = dict(data)
+    entries = data.get("strategies", [])
+    if "funnel" in data:
+        section = data.pop("funnel")
+        if not isinstance(section, Mapping) or "name" in section:
+            raise ValueError("[funnel] holds parameters of filtered, and no name")
+        entries = [*entries, {"name": "filtered", **section}]
+    if isinstance(entries, list) and entries:
+        data["strategies"] = [one for entry in entries for one in _ablated(entry)]
+    return data
+
+
+def _ablated(entry: Any) -> list[Any]:
+    """Return an entry, and after it, if it says ``ablate``, one without each of its stages."""
+    if not isinstance(entry, Mapping) or "ablate" not in entry:
+        return [entry]
+    whole = {key: value for key, value in entry.items() if key != "ablate"}
+    if not isinstance(entry["ablate"], bool):
+        raise ValueError(f"ablate must be true or false; got {entry['ablate']!r}")
+    if not entry["ablate"]:
+        return [whole]
+    name = str(whole.get("name"))
+    try:
+        signature = inspect.signature(registry.load("strategies", name).__init__).parameters
+    except WorkbenchError:
+        return [whole]  # what is wrong with the name is said with all other faults
+    if "stages" not in signature:
+        raise ValueError(f"ablate leaves out one stage each, and {name} has no stages")
+    stages = whole.get("stages", signature["stages"].default)
+    if not isinstance(stages, (list, tuple)):
+        return [whole]
+    label = whole.get("label") or stem(name)
+    return [whole] + [
+        whole | {"label": f"{label} without {left}", "stages": [s for s in stages if s != left]}
+        for left in stages
+    ]
 
 
 def strategy_arguments(entry: StrategyEntry) -> dict[str, Any]:

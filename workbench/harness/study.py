@@ -137,6 +137,6 @@ def _override(data: dict[str, Any], text: str) -> None:
 
 def _anchor(data: dict[str, Any], folder: Path) -> None:
     """Make the paths of tables and plug-in files absolute, wherever they stand in an entry."""
-    for section in ("benchmarks", *(kind.COMPARED for kind in KINDS.values())):
-        if isinstance(data.get(section), list):
+    for section in ("benchmarks", "funnel", *(kind.COMPARED for kind in KINDS.values())):
+        if isinstance(data.get(section), (list, dict)):
             data[section] = map_paths(data[section], lambda path: str(folder / path))

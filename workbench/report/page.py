@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.report import figures
+from workbench.report import figures, funnel, funnel_figures
 from workbench.report.numbers import with_what_is_missing
 from workbench.report.render import common, parameters_text, write_page
 from workbench.report.results import Results, pooled, summary, timing
@@ -36,6 +36,13 @@ def content(results: Results) -> dict[str, Any]:
         "summary": summary(results),
         "ordered": _ordered,
         "cost": _cost(results),
+        "stages": [
+            (bench, label, found)
+            for bench in results.benchmarks
+            for label in results.strategies
+            if (found := funnel.stages_of(results, bench, label))
+        ],
+        "ablation": funnel.sentences(results, comparisons),
         "comparisons": comparisons,
         "parameters": [
             (s["label"], s["name"], s["preset"], parameters_text(used[s["label"]]))
@@ -113,9 +120,30 @@ def _figures(results: Results, scores: Any) -> Any:
             " validation data.",
         )
     )
+    drawn += _funnels(results)
     for i, (title, drawing, caption) in enumerate(drawn):
         if drawing is not None:
             yield title, svg(drawing, f"{title}. {caption}", f"figure{i}"), caption
+
+
+def _funnels(results: Results) -> list[tuple[str, Figure | None, str]]:
+    """Return the figures of strategies that filter, where there are any."""
+    return [
+        (
+            "What the funnel lets through",
+            funnel_figures.passing(results),
+            "Candidates of a mean round that come into a stage (light) and are let through (dark);"
+            " beside them the simulated seconds of the stage in a run, how much of the true top 1 %"
+            " that came in it kept, and by how much the best that came in was better than the best"
+            " that was let through.",
+        ),
+        (
+            "What each stage is worth",
+            funnel_figures.ablation(results),
+            "Mean true regret of the final incumbents at equal simulated seconds, with the 95 %"
+            " interval: the whole funnel, and with one stage left out; lower is better.",
+        ),
+    ]
 
 
 def _partial_words(results: Results) -> str:
@@ -145,7 +173,7 @@ def _complete(results: Results) -> dict[str, dict[str, Any]]:
 def _cost(results: Results) -> list[tuple[str, float, float | None, float, float]]:
     """Return per strategy: queries, simulated hours, repeats in %, CPU seconds of a run.
 
-    Training that goes on is a query and no repeat.
+    Training that goes on is a query and no repeat; tasks are in the hours.
     """
     trials, runs = results.trials, results.runs
     cpu = runs.groupby("strategy")["cpu"].mean()
@@ -155,7 +183,10 @@ def _cost(results: Results) -> list[tuple[str, float, float | None, float, float
         if len(mine):
             repeats = _repeated(mine).mean() * 100
             count = mine["run"].nunique()
-            hours = mine["cost"].sum() / 3600 / count if mine["cost"].notna().any() else None
+            tasks = results.tasks["cost"][results.tasks["strategy"] == strategy].sum()
+            hours = (
+                (mine["cost"].sum() + tasks) / 3600 / count if mine["cost"].notna().any() else None
+            )
             rows.append((strategy, len(mine) / count, hours, float(repeats), float(cpu[strategy])))
     return rows
 

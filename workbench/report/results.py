@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from workbench import registry, seeds
-from workbench.harness.store import read_meta, read_runs, read_told
+from workbench.harness.store import read_measures, read_meta, read_runs, read_tasks, read_told
 from workbench.report.numbers import part_of
 from workbench.report.render import write_text
 from workbench.spaces import Space
@@ -28,7 +28,8 @@ class Results(NamedTuple):
     """A study folder as frames.
 
     ``trials`` has one row a told trial in the order of tells, ``final`` one row a finished run;
-    ``meta`` is the frozen study with what is known of its benchmarks.
+    ``meta`` is the frozen study with what is known of its benchmarks. ``tasks`` has one row a told
+    task, ``measures`` one row a number of a strategy's stages; both are empty but for funnels.
     """
 
     folder: Path
@@ -36,6 +37,8 @@ class Results(NamedTuple):
     runs: pd.DataFrame
     trials: pd.DataFrame
     final: pd.DataFrame
+    tasks: pd.DataFrame
+    measures: pd.DataFrame
 
     @property
     def benchmarks(self) -> list[str]:
@@ -83,7 +86,8 @@ def read_results(folder: Path | str) -> Results:
     known = np.isfinite(_spread(_facts(meta, "optimum"), final))
     shown = final["incumbent_truth"].where(known, final["incumbent_score"])
     final["score_own"] = shown * _signs(meta, final)
-    return Results(folder, meta, runs, told, final)
+    tasks = read_tasks(folder).rename(columns=named)
+    return Results(folder, meta, runs, told, final, tasks, read_measures(folder))
 
 
 def write_results(results: Results) -> list[Path]:
@@ -180,6 +184,8 @@ def timing_of(runs: pd.DataFrame, what: str, provenance: Any) -> dict[str, Any]:
 
 
 def _summary_of(results: Results, bench: str, strategy: str) -> dict[str, Any]:
+    from workbench.report.funnel import ledger
+
     final, runs = results.final, results.runs
     rows = final[(final["benchmark"] == bench) & (final["strategy"] == strategy)]
     mine = runs[(runs["benchmark"] == bench) & (runs["strategy"] == strategy)]
@@ -193,6 +199,8 @@ def _summary_of(results: Results, bench: str, strategy: str) -> dict[str, Any]:
             ("test", "incumbent_test"),
         )
     }
+    stages = ledger(results, bench, strategy)
+    described |= {"stages": stages} if stages else {}
     return described | {
         "runs": len(rows),
         "failed_runs": int(mine["error"].notna().sum()),

@@ -33,11 +33,13 @@ class Strategy(ABC):
     A failed trial has score None. A strategy with a parameter ``epochs`` is given, unless a study
     sets it, the epochs at which its benchmark has scores, ascending. ``PRESETS`` maps names to
     parameters from the literature; ``REPEATS`` says whether an architecture may be asked for again,
-    so that a small space never ends the search.
+    so that a small space never ends the search; ``ONE_EPOCH`` whether a strategy that takes epochs
+    can do with a single one.
     """
 
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {}
     REPEATS: ClassVar[bool] = True
+    ONE_EPOCH: ClassVar[bool] = False
 
     def __init__(self, space: Space, rng: np.random.Generator) -> None:
         self.space = space
@@ -55,6 +57,10 @@ class Strategy(ABC):
 
     def try_out(self) -> None:  # noqa: B027 - most have nothing to try
         """Raise ParameterError for what would only fail later; called once before a study."""
+
+    def tasks(self) -> list[Task]:
+        """Return a small task of every kind that will be asked for; a study tries them first."""
+        return []
 
     def _trial(self, arch: Arch, epochs: int | None = None, continues: int | None = None) -> Trial:
         trial = Trial(self._next_id, arch, epochs, continues)

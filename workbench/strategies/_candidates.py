@@ -93,8 +93,8 @@ class AroundTheBest:
     ) -> None:
         self._space = space
         self._rng = rng
-        self._random = round(size * random_part)
-        self._mutated = size - self._random
+        self._size = size
+        self._random_part = random_part
         self._encoder = encoder.fit(space.sample(max(size, 100), rng))
 
     def encode(self, archs: list[Arch]) -> Features:
@@ -103,17 +103,28 @@ class AroundTheBest:
 
     def propose(self, elites: list[Arch], avoid: Set[Arch]) -> Ranked:
         """Return new classes among the mutations and draws: at most ``size``, maybe none."""
-        draws = self._space.sample(self._random, self._rng)
-        if elites:
-            parents = [elites[i % len(elites)] for i in range(self._mutated)]
-            children = [self._space.mutate(parent, self._rng) for parent in parents]
-            mutated = np.array(children, dtype=np.int16).reshape(-1, self._space.dimension)
-            draws = np.concatenate([mutated, draws])
-        rows = map(tuple, self._space.canonical(draws).tolist())
-        new = [row for row in dict.fromkeys(rows) if row not in avoid]
+        made = around(self._space, self._rng, elites, self._size, self._random_part)
+        new = [row for row in made if row not in avoid]
         archs = np.array(new, dtype=np.int16).reshape(-1, self._space.dimension)
         features = self.encode(new) if new else np.empty((0, 0))
         return Ranked(archs, features, np.ones(len(new), dtype=np.bool_))
+
+
+def around(
+    space: Space, rng: np.random.Generator, elites: list[Arch], size: int, random_part: float
+) -> list[Arch]:
+    """Return mutations of ``elites``, in turn, and uniform draws, in canonical form and each once.
+
+    Without elites there are only the draws.
+    """
+    random = round(size * random_part)
+    draws = space.sample(random, rng)
+    if elites:
+        parents = [elites[i % len(elites)] for i in range(size - random)]
+        children = [space.mutate(parent, rng) for parent in parents]
+        mutated = np.array(children, dtype=np.int16).reshape(-1, space.dimension)
+        draws = np.concatenate([mutated, draws])
+    return list(dict.fromkeys(map(tuple, space.canonical(draws).tolist())))
 
 
 def candidates_of(
