@@ -11,7 +11,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from speed import predictors, proxies
+from speed import curves, predictors, proxies
 from speed.measures import MEASURES, demo_measures
 
 
@@ -20,7 +20,13 @@ def main() -> None:
     table = Table("what", "measured", "unit", "bar", "share of the bar", "peers")
     missed = 0
     console = Console(width=150)
-    for measure in [*MEASURES, *predictors.MEASURES, *proxies.MEASURES, *demo_measures()]:
+    for measure in [
+        *MEASURES,
+        *predictors.MEASURES,
+        *proxies.MEASURES,
+        *curves.MEASURES,
+        *demo_measures(),
+    ]:
         value = measure.run()
         share = measure.bar / value if measure.more_is_better else value / measure.bar
         missed += share > 1
