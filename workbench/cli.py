@@ -215,7 +215,7 @@ def status(
 @app.command("list")
 def list_(
     family: Annotated[
-        str, typer.Argument(help="spaces, encodings, predictors, strategies or benchmarks")
+        str, typer.Argument(help="spaces, predictors, extrapolators, ...; all if left out")
     ] = "",
     as_json: Json = False,
 ) -> None:
