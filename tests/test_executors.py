@@ -197,19 +197,6 @@ def test_a_worker_killed_in_mid_run_loses_nothing(
     assert _summary(tmp_path / "cluster") == _summary(tmp_path / "one")
 
 
-def test_runs_that_kill_every_worker_fail_alone(cluster: Any, address: str, tmp_path: Path) -> None:
-    study, log = _killing(tmp_path)
-    study = study.model_copy(update={"replicates": 1})
-    outcome = run_study(study, tmp_path / "out", address)
-    assert (outcome.ran, outcome.failed) == (2, 1)
-    results = read_results(tmp_path / "out")
-    assert set(results.final["strategy"]) == {"random_search"}
-    errors = results.runs["error"].dropna().tolist()
-    assert errors == ["every Dask worker that tried it died, 4 of them (out of memory?)"]
-    # Four times among others, and four times alone, so that no other run can be to blame.
-    assert log.read_text(encoding="utf-8").count("killed") == 8
-
-
 def test_runs_that_kill_their_process_fail_alone(tmp_path: Path) -> None:
     study, log = _killing(tmp_path)
     study = study.model_copy(update={"replicates": 2})
