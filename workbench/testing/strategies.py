@@ -89,8 +89,9 @@ def fresh_processes_agree(plugin: Plugin) -> None:
         )
         for seed in ("1", "2")
     ]
-    for process in processes:
-        output, _ = process.communicate()
+    # All are read before any is judged: one that is left alone complains of a broken pipe.
+    outputs = [process.communicate()[0] for process in processes]
+    for process, output in zip(processes, outputs, strict=True):
         assert process.returncode == 0, "a fresh process cannot run the search"
         there = [(tuple(arch), epochs) for arch, epochs in json.loads(output.splitlines()[-1])]
         assert there == here, "a fresh process asks for something else"
