@@ -47,7 +47,7 @@ def test_stacking_weights_are_not_negative_and_never_all_zero() -> None:
 
 @pytest.mark.parametrize(("size", "least"), [(25, 0.67), (100, 0.82), (400, 0.875)])
 def test_it_ranks_and_knows_its_errors(size: int, least: float) -> None:
-    """``least`` is 1.5 standard errors of four replicates below what the predictor study found."""
+    """``least`` is two to three standard errors of four below what the predictor study found."""
     taus, covered = [], []
     for seed in range(1000, 1004):
         X, y, rest, truth = _split("nb201/cifar10", size, seed)
