@@ -39,13 +39,9 @@ def measures_of(
             yield Measure(size, stage, metric, float(value))
 
 
+@lru_cache(maxsize=16)
 def top_score(bench: Benchmark) -> float:
     """Return the true score from which on an entry of a benchmark is in its top 1 %."""
-    return _top_score(bench)
-
-
-@lru_cache(maxsize=16)
-def _top_score(bench: Benchmark) -> float:
     truth = np.sort(known_entries(bench, np.random.default_rng(0)).truth)
     return float(truth[-max(1, round(TOP * len(truth)))])
 
