@@ -10,7 +10,9 @@ from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from numpy.typing import NDArray
 
 from workbench import registry
 from workbench.data._live_results import Result, Results
@@ -21,7 +23,10 @@ from workbench.training.datasets import Dataset
 from workbench.types import Arch
 
 if TYPE_CHECKING:
+    from torch.nn import Module
+
     from workbench.training.batches import Split
+    from workbench.training.fit import Curves
     from workbench.training.settings import Settings
     from workbench.training.trainer import Trainer
 
@@ -39,11 +44,13 @@ class Recipe:
     data: Dataset
     network: Mapping[str, Any]
     training: Mapping[str, Any]
+    device: str = "cpu"
 
     @cached_property
     def digest(self) -> str:
         """Hash of all that numbers depend on, but for the architecture, seeds and versions."""
         parts = [LAYOUT, self.space.name, self.data.sha256, self.network, self.training]
+        parts += [] if self.device == "cpu" else [self.device]
         return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def settings(self, arch: Arch) -> Settings:
@@ -84,14 +91,37 @@ class Recipe:
         )
 
     def trainer(self, arch: Arch, seeds: Sequence[int]) -> Trainer:
-        """Return a trainer of one network a seed, before its first epoch."""
-        from workbench.networks import build
+        """Return a trainer of one network a seed, before its first epoch.
+
+        Raises
+        ------
+        ParameterError
+            There is no GPU here, and there should be.
+        """
+        import torch
+
         from workbench.training.trainer import Trainer
 
-        shape, classes = self.data.shape, self.data.classes
-        networks = [build(self.space, arch, shape, classes, seed=s, **self.network) for s in seeds]
+        if self.device != "cpu" and not torch.cuda.is_available():
+            raise ParameterError(
+                "The 'device' parameter must be 'cpu' where torch finds no GPU. Got"
+                f" {self.device!r} instead."
+            )
+        networks = [self.build(arch, seed) for seed in seeds]
         train, valid, _ = self.splits
-        return Trainer(networks, train, valid, self.settings(arch), seeds)
+        return Trainer(networks, train, valid, self.settings(arch), seeds, self.device)
+
+    def seed(self, arch: Arch, replicate: int) -> int:
+        """Return the seed of a training, by the number of its replicate."""
+        return entropy("live", self.data.name, *arch, replicate) >> 65
+
+    def build(self, arch: Arch, seed: int) -> Module:
+        """Return the network of an architecture, untrained."""
+        from workbench.networks import build
+
+        return build(
+            self.space, arch, self.data.shape, self.data.classes, seed=seed, **self.network
+        )
 
 
 def trained(recipe: Recipe, results: Results, arch: Arch, replicate: int, epochs: int) -> Result:
@@ -124,8 +154,7 @@ def trained(recipe: Recipe, results: Results, arch: Arch, replicate: int, epochs
 def _continued(recipe: Recipe, results: Results, arch: Arch, replicate: int, epochs: int) -> Result:
     key = recipe.key(arch, replicate)
     checkpoint = results.checkpoint(key)
-    seed = entropy("live", recipe.data.name, *arch, replicate) >> 65
-    trainer = recipe.trainer(arch, [seed])
+    trainer = recipe.trainer(arch, [recipe.seed(arch, replicate)])
     result = results.read(key)
     if result is None:
         result = Result(sum(p.numel() for p in trainer.network.parameters()))
@@ -154,3 +183,41 @@ def _one_more(trainer: Trainer, result: Result, test: Any, epoch: int, checkpoin
     result.test.append(float(trainer.score(test)[0]) if alive else float("nan"))
     result.train_loss.append(float(curves.train_loss[0, -1]))
     result.seconds.append(float(curves.seconds[-1]))
+
+
+class Trained(NamedTuple):
+    """What a whole training came to: accuracies in percent, and the weights and buffers by name."""
+
+    valid: float
+    test: float
+    weights: dict[str, NDArray[Any]]
+
+
+def trained_whole(recipe: Recipe, results: Results, arch: Arch, replicate: int) -> Trained:
+    """Return a whole training with its weights, which are kept for the next time.
+
+    Raises
+    ------
+    TrainingFailed, StoreError
+        As ``trained``.
+    """
+    key = recipe.key(arch, replicate) + "-weights"
+    with results.alone(key):
+        try:
+            trainer, curves = _whole(recipe, arch, replicate, results.checkpoint(key))
+        except StoreError as error:
+            _log.warning("%s; it is trained from the start", error)
+            results.checkpoint(key).unlink(missing_ok=True)
+            trainer, curves = _whole(recipe, arch, replicate, results.checkpoint(key))
+    alive = bool(trainer.alive.all())
+    test = float(trainer.score(recipe.splits[2])[0]) if alive else float("nan")
+    state = trainer.network.state_dict()
+    weights = {name: value.cpu().numpy().copy() for name, value in state.items()}
+    return Trained(float(curves.score[0, -1]), test, weights)
+
+
+def _whole(recipe: Recipe, arch: Arch, replicate: int, checkpoint: Path) -> tuple[Trainer, Curves]:
+    from workbench.training.fit import fit
+
+    trainer = recipe.trainer(arch, [recipe.seed(arch, replicate)])
+    return trainer, fit(trainer, None, checkpoint)

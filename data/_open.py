@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 from typing import Any
 
 from workbench import registry
@@ -12,7 +11,7 @@ from workbench.data._packaged import opened
 from workbench.errors import ParameterError, UnknownName
 
 
-def benchmark(name: str, score: str | None = None, **options: Mapping[str, Any]) -> Benchmark:
+def benchmark(name: str, score: str | None = None, **options: Any) -> Benchmark:
     """Return the benchmark ``family/dataset``, opened once a process.
 
     Parameters
@@ -23,7 +22,8 @@ def benchmark(name: str, score: str | None = None, **options: Mapping[str, Any])
     score : str, optional
         The metric to search on, instead of the family's own.
     options
-        What the family takes besides: ``network``, ``training`` and ``data`` of live training.
+        What the family takes besides: ``network``, ``training``, ``data`` and ``device`` of live
+        training.
 
     Raises
     ------

@@ -5,21 +5,28 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from math import fsum, nan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench import registry
-from workbench.data._base import Benchmark
+from workbench.data._base import Benchmark, Networks
 from workbench.data._live_questions import METRICS, broadcast, checked, selectable
 from workbench.data._live_results import Result, Results
-from workbench.data._live_training import Recipe, trained
+from workbench.data._live_training import Recipe, Trained, trained, trained_whole
 from workbench.data._packaged import card
 from workbench.errors import BenchmarkError, ParameterError, TrainingFailed, UnknownName
 from workbench.spaces import space as named_space
 from workbench.types import Arch, Archs, Evaluation, Evaluations, Floats, Ints
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+    from workbench.training.datasets import Dataset
 
 EXTRA = "torch"
 
@@ -45,6 +52,8 @@ class Live(Benchmark):
         Settings of the trainer, such as ``epochs``; see ``workbench.training.settings``.
     data : mapping, optional
         Options of the data set, such as ``size`` or ``path``.
+    device : {"cpu", "cuda"}
+        Where networks are trained. Only on a CPU do trainings repeat to the bit.
 
     Raises
     ------
@@ -64,7 +73,12 @@ class Live(Benchmark):
         network: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
+        device: str = "cpu",
     ) -> None:
+        if device not in ("cpu", "cuda"):
+            raise ParameterError(
+                f"The 'device' parameter must be 'cpu' or 'cuda'. Got {device!r} instead."
+            )
         space, slash, name = dataset.partition("/")
         if not slash:
             raise UnknownName(
@@ -78,9 +92,12 @@ class Live(Benchmark):
         self.test = "test_acc" if self.score == "val_acc" else None
         self.has_cost = True
         self.optimum = self.random_mean = None
-        self._options = (dataset, score, json.dumps([network or {}, training or {}, data or {}]))
+        said = [network or {}, training or {}, data or {}, device]
+        self._options = (dataset, score, json.dumps(said))
         modest = getattr(registry.load("networks", space), "MODEST", {})
-        self._recipe = _recipe(space, name, {**modest, **(network or {})}, training, data)
+        made = _recipe(space, name, {**modest, **(network or {})}, training, data)
+        self._recipe = replace(made, device=device)
+        self._data = {"name": name, **(data or {})}
         self.epochs = tuple(range(1, self._tried_out().epochs + 1))
         self.sha256 = self._recipe.digest
         self._results = Results(self.name)
@@ -88,7 +105,7 @@ class Live(Benchmark):
     def _tried_out(self) -> Any:
         """Return the settings of a first architecture, so that what is wrong shows at once."""
         arch = tuple(self.space.sample(1, np.random.default_rng(0))[0].tolist())
-        return self._recipe.trainer(arch, [0]).settings
+        return replace(self._recipe, device="cpu").trainer(arch, [0]).settings
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _opened, self._options
@@ -106,6 +123,37 @@ class Live(Benchmark):
     def card(self) -> str:
         """How trainings are done and kept, Markdown."""
         return card("live")
+
+    @property
+    def networks(self) -> Networks:
+        """On what its networks are trained, and how they are built."""
+        return Networks(self._data, dict(self._recipe.network))
+
+    @property
+    def data(self) -> Dataset:
+        """The data set, in three parts."""
+        return self._recipe.data
+
+    def network(self, arch: Arch, weights: Mapping[str, NDArray[Any]] | None = None) -> Module:
+        """Return the network of an architecture, on the CPU, with these weights or fresh ones."""
+        from torch import from_numpy
+
+        network = self._recipe.build(checked(self.space, arch), 0)
+        if weights is not None:
+            network.load_state_dict({name: from_numpy(value) for name, value in weights.items()})
+        return network
+
+    def train(self, arch: Arch, replicate: int) -> Trained:
+        """Train in full, or take what was kept of it, and return the weights too.
+
+        Scores are those of ``query``, which keeps no weights.
+
+        Raises
+        ------
+        TrainingFailed
+            It does not fit into memory.
+        """
+        return trained_whole(self._recipe, self._results, checked(self.space, arch), replicate)
 
     def query(self, arch: Arch, epoch: int, replicate: int) -> Evaluation:
         """Train up to an epoch, unless that was done before; see ``Benchmark.query``.
@@ -192,5 +240,5 @@ def _recipe(
 @lru_cache(maxsize=16)
 def _opened(dataset: str, score: str | None, options: str) -> Live:
     """Return a benchmark by its options as JSON, the same object whenever asked again."""
-    network, training, data = json.loads(options)
-    return Live(dataset, score, network=network, training=training, data=data)
+    network, training, data, device = json.loads(options)
+    return Live(dataset, score, network=network, training=training, data=data, device=device)

@@ -19,6 +19,7 @@ from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
+from itertools import count as count_from
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
@@ -78,8 +79,13 @@ class Workers(Executor):
 
     @property
     @abstractmethod
+    def size(self) -> int:
+        """How many pieces of work are done at the same time."""
+
+    @property
     def room(self) -> int:
         """How many pieces of work may be under way or waiting, so that none stands idle."""
+        return max(self.size, 1) * _AHEAD
 
     @abstractmethod
     def check(self) -> None:
@@ -90,15 +96,21 @@ class Workers(Executor):
         """End at once: what is under way is no longer wanted."""
 
 
-def workers_at(place: Where) -> Workers:
+def workers_at(place: Where, gpus: int | None = None) -> Workers:
     """Return processes of this machine, or the workers of a cluster.
+
+    With ``gpus``, so many are on this machine, and each process sees one of them, in turns; of a
+    cluster, whatever their number, only workers that offer Dask's resource ``GPU`` are used, and
+    each piece of work takes one.
 
     Raises
     ------
     MissingExtra, ExecutorError
         Dask is not installed here; no scheduler answers at its address.
     """
-    return _Processes(place) if isinstance(place, int) else _Cluster(place)
+    if isinstance(place, int):
+        return _Processes(place, gpus or 0)
+    return _Cluster(place, on_gpus=gpus is not None)
 
 
 def as_finished(
@@ -141,14 +153,16 @@ def each(
 class _Processes(ThreadPoolExecutor, Workers):
     """Spawned processes of one thread, each fed by a thread here and replaced where it dies."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, gpus: int = 0) -> None:
         super().__init__(count)
-        self._count = count
         self._mine = threading.local()
+        self._places = count_from(0)
+        self._gpus = gpus
+        self._size = count
 
     @property
-    def room(self) -> int:
-        return self._count * _AHEAD
+    def size(self) -> int:
+        return self._size
 
     def submit(
         self, function: Callable[..., Result], /, *args: Any, **named: Any
@@ -171,12 +185,26 @@ class _Processes(ThreadPoolExecutor, Workers):
         if mine is None:
             mine = self._mine.process = process()
         try:
-            with deaf_children():
+            with deaf_children(self._gpu()):
                 future = mine.submit(function, *args, **named)
             return future.result()
         except BrokenProcessPool:
             del self._mine.process
             raise WorkerDied("its process was killed (out of memory?)") from None
+
+    def _gpu(self) -> dict[str, str]:
+        """Return what tells the process of this thread which GPU is its own."""
+        if not self._gpus:
+            return {}
+        if not hasattr(self._mine, "place"):
+            self._mine.place = next(self._places)
+        return {"CUDA_VISIBLE_DEVICES": _visible(self._mine.place % self._gpus)}
+
+
+def _visible(index: int) -> str:
+    """Return by what name CUDA knows the GPU that has an index here."""
+    shown = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    return shown[index] if shown else str(index)
 
 
 class _Cluster(Workers):
@@ -185,7 +213,7 @@ class _Cluster(Workers):
     Dask itself tries again what was on a worker that died, and gives up after four of them.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, on_gpus: bool = False) -> None:
         try:
             distributed: Any = import_module("distributed")
         except ModuleNotFoundError as error:
@@ -205,7 +233,9 @@ class _Cluster(Workers):
                 f" `dask scheduler --port {address.rpartition(':')[2]}`, or correct the address"
             ) from error
         self._killed = distributed.KilledWorker
-        self._executor = self._client.get_executor(pure=False)
+        self._on_gpus = on_gpus
+        needs = {"resources": {"GPU": 1}} if on_gpus else {}
+        self._executor = self._client.get_executor(pure=False, **needs)
         self._threads, self._counted = 0, 0.0
         try:
             self._count()
@@ -214,10 +244,10 @@ class _Cluster(Workers):
             raise
 
     @property
-    def room(self) -> int:
+    def size(self) -> int:
         if time.monotonic() - self._counted > _PATIENCE:
             self._count()
-        return max(self._threads, 1) * _AHEAD
+        return self._threads
 
     def submit(
         self, function: Callable[..., Result], /, *args: Any, **named: Any
@@ -233,9 +263,11 @@ class _Cluster(Workers):
         if self._threads == 0 and not self._said_alone:
             self._said_alone = True
             _log.warning(
-                "no worker is connected to %s; `dask worker %s --nthreads 1` starts one",
+                "no worker%s is connected to %s; `dask worker %s --nthreads 1%s` starts one",
+                " with a GPU" if self._on_gpus else "",
                 self._address,
                 self._address.removeprefix("dask://"),
+                " --resources GPU=1" if self._on_gpus else "",
             )
 
     def close(self) -> None:
@@ -255,8 +287,13 @@ class _Cluster(Workers):
                 " one order, and runs keep out of each other's way, on workers of one thread:"
                 " `dask worker HOST:PORT --nworkers N --nthreads 1`"
             )
-        self._threads, self._counted = len(threads), time.monotonic()
-        self._said_alone = self._said_alone and not threads
+        usable = self._with_gpus(threads) if self._on_gpus else threads
+        self._threads, self._counted = len(usable), time.monotonic()
+        self._said_alone = self._said_alone and not usable
+
+    def _with_gpus(self, threads: dict[str, int]) -> list[str]:
+        known = self._client.scheduler_info(n_workers=-1)["workers"]
+        return [w for w in threads if known.get(w, {}).get("resources", {}).get("GPU", 0) >= 1]
 
     def _settle(self, outer: Future[Any], inner: Future[Any]) -> None:
         if inner.cancelled():

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for
@@ -38,15 +38,17 @@ def kill_children() -> None:
 
 
 @contextmanager
-def deaf_children() -> Iterator[None]:
+def deaf_children(more: Mapping[str, str] | None = None) -> Iterator[None]:
     """Start processes that never hear Ctrl-C, not even before their first line is run.
 
     It is held back from this thread meanwhile, which a child inherits for good. Children have one
     thread: the environment says so to libraries that they load later than any limit could be set.
+    ``more`` is what their environment holds besides.
     """
     with _starting:
-        threads = {name: os.environ.get(name) for name in THREADS}
-        os.environ.update(dict.fromkeys(THREADS, "1"))
+        theirs = dict.fromkeys(THREADS, "1") | dict(more or {})
+        ours = {name: os.environ.get(name) for name in theirs}
+        os.environ.update(theirs)
         blocks = hasattr(signal, "pthread_sigmask")
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if blocks else set()
         try:
@@ -54,7 +56,7 @@ def deaf_children() -> Iterator[None]:
         finally:
             if blocks:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            for name, value in threads.items():
+            for name, value in ours.items():
                 if value is None:
                     del os.environ[name]
                 else:

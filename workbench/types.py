@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -21,6 +22,9 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 Progress: TypeAlias = Callable[[int, int, int], None]
 """Called with how many are finished, are there in all, and failed."""
+
+Shows: TypeAlias = Callable[[str, str], AbstractContextManager[Progress]]
+"""From a title and what is counted to a context in which progress can be told."""
 
 Split: TypeAlias = Literal["train", "validation", "test", "none"]
 Direction: TypeAlias = Literal["max", "min"]

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
+from workbench.errors import StudyError
 from workbench.executors import Where, cores, where
 from workbench.harness.executor import execute_all
 from workbench.harness.frozen import frozen
 from workbench.harness.kinds import kind_of
 from workbench.harness.plan import Plan, prepare
+from workbench.harness.search import as_progress, run_search
+from workbench.harness.search_study import SearchStudy
 from workbench.harness.sections import Study
 from workbench.harness.shard import WHOLE, Shard
 from workbench.harness.store import open_store
 from workbench.harness.study import load_study
-from workbench.types import Progress
-
-Shows: TypeAlias = Callable[[str, str], AbstractContextManager[Progress]]
-"""From a title and what is counted to a context in which progress can be told."""
+from workbench.types import Progress, Shows
 
 
 class Outcome(NamedTuple):
@@ -79,6 +78,8 @@ def run_plan(
     ``shows`` is called with a title and with what is counted, before each stage.
     """
     study = plan.study
+    if isinstance(study, SearchStudy):
+        return _searched(plan, folder, workers, shows, shard)
     numbers = shard.numbers(study)
     with open_store(folder, frozen(plan, shard)) as store:
         store.forget_failed()
@@ -97,6 +98,15 @@ def run_plan(
                 failed += result.error is not None
                 shown(done, len(numbers), failed)
     return Outcome(folder, len(missing), failed)
+
+
+def _searched(plan: Plan, folder: Path, workers: Where, shows: Shows, shard: Shard) -> Outcome:
+    """Do a study that is one live search."""
+    if shard != WHOLE:
+        raise StudyError(f"--shard {shard}: a search is one run; leave it out")
+    with shows(plan.study.name, "seconds") as shown:
+        done = run_search(plan, folder, workers, shows, as_progress(shown))
+    return Outcome(folder, int(done.new > 0), 0)
 
 
 def _place(study: Study, workers: Where, runs: int) -> Where:

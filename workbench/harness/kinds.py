@@ -7,7 +7,13 @@ from typing import Any, NamedTuple
 
 from workbench.data._base import Benchmark
 from workbench.executors import Where
-from workbench.harness import curve_runner, predictor_runner, proxy_runner, runner
+from workbench.harness import (
+    curve_runner,
+    predictor_runner,
+    proxy_runner,
+    runner,
+    search_study,
+)
 from workbench.harness.result import RunResult
 from workbench.harness.sections import RunSpec, Study
 from workbench.types import Progress
@@ -21,7 +27,7 @@ class Kind(NamedTuple):
     what several of the numbered runs need, in parallel, and keeps it in the cache.
     """
 
-    execute: Callable[[RunSpec], RunResult]
+    execute: Callable[[RunSpec], RunResult] | None
     faults: Callable[[Any, Any], Iterable[str]]
     try_out: Callable[[Any, Benchmark], None]
     facts: Callable[[Benchmark], dict[str, Any]]
@@ -53,6 +59,7 @@ _KINDS = {
         curve_runner.facts,
         times=curve_runner.SECONDS,
     ),
+    "search": Kind(None, search_study.faults, runner.try_out, lambda _: {}),
 }
 
 

@@ -46,7 +46,8 @@ class Entry(BaseModel):
 class BenchmarkEntry(Section):
     """A benchmark by name, or a table of the user's own.
 
-    ``network``, ``training`` and ``data`` are of live training, see ``workbench.data.live``.
+    ``network``, ``training``, ``data`` and ``device`` are of live training, see
+    ``workbench.data.live``.
     """
 
     name: Name
@@ -64,12 +65,14 @@ class BenchmarkEntry(Section):
     network: dict[str, Any] = {}
     training: dict[str, Any] = {}
     data: dict[str, Any] = {}
+    device: Literal["cpu", "cuda"] = "cpu"
 
     @property
-    def options(self) -> dict[str, dict[str, Any]]:
+    def options(self) -> dict[str, Any]:
         """What is said of live training."""
         said = {"network": self.network, "training": self.training, "data": self.data}
-        return {key: values for key, values in said.items() if values}
+        found: dict[str, Any] = {key: values for key, values in said.items() if values}
+        return found if self.device == "cpu" else found | {"device": self.device}
 
     def default_label(self) -> str:
         """Return the name; of a benchmark in a plug-in file, without its folder."""

@@ -55,6 +55,11 @@ CREATE TABLE measures (
     WITHOUT ROWID;
 """
 _TABLES = ("trials", "tasks", "measures")
+_LOG = """
+CREATE TABLE IF NOT EXISTS log (
+    run INTEGER NOT NULL, step INTEGER NOT NULL, entry TEXT NOT NULL, PRIMARY KEY (run, step))
+    WITHOUT ROWID
+"""
 
 
 class Store:
@@ -99,8 +104,23 @@ class Store:
             query = "UPDATE meta SET value = ? WHERE key = 'provenance'"
             db.execute(query, (json.dumps(found),))
 
+    def entries(self, run: int) -> list[tuple[int, str]]:
+        """Return the log of a live run: steps and what was written at each, in their order."""
+        query = "SELECT step, entry FROM log WHERE run = ? ORDER BY step"
+        return self._connection.execute(query, (run,)).fetchall()
+
+    def write(self, run: int, step: int, entry: str) -> None:
+        """Add one entry to the log of a live run, in a transaction of its own."""
+        with self._connection as db:
+            db.execute("INSERT INTO log VALUES (?, ?, ?)", (run, step, entry))
+
+    def note(self, key: str, value: Any) -> None:
+        """Keep something that the folder says of itself, in place of what it said before."""
+        with self._connection as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
     def add(self, study: Study, result: RunResult) -> None:
-        """Store one finished run, in one transaction."""
+        """Store one finished run, in place of what is there of it, in one transaction."""
         spec = study.spec(result.number)
         run = (
             result.number,
@@ -113,6 +133,8 @@ class Store:
             result.host or platform.node(),
         )
         with self._connection as db:
+            for table in ("runs", *_TABLES):
+                db.execute(f"DELETE FROM {table} WHERE run = ?", (result.number,))
             db.execute(f"INSERT INTO runs VALUES ({','.join('?' * len(run))})", run)
             for table, rows in result.rows.items():
                 if rows:
@@ -204,6 +226,14 @@ def read_tasks(folder: Path) -> pd.DataFrame:
     query = "SELECT run, entry, name, tasks.cost FROM tasks JOIN runs USING (run)"
     with _reader(folder) as db:
         return pd.read_sql_query(f"{query} WHERE step_told IS NOT NULL", db)
+
+
+def read_log(folder: Path) -> list[str]:
+    """Return the entries of a folder's live run, in their order; of other studies none."""
+    with _reader(folder) as db:
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'log'").fetchone():
+            return []
+        return [entry for (entry,) in db.execute("SELECT entry FROM log ORDER BY run, step")]
 
 
 def read_measures(folder: Path) -> pd.DataFrame:
@@ -299,6 +329,7 @@ def _open_or_make(folder: Path, meta: Meta) -> sqlite3.Connection:
                 _make(connection, meta)
         else:
             check_same(_meta(connection), meta, folder)
+        connection.execute(_LOG)
     except sqlite3.DatabaseError as error:
         connection.close()
         raise _damaged(path, error) from error

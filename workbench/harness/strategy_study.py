@@ -46,16 +46,11 @@ class StrategyEntry(Entry):
         return f"{stem(self.name)} ({words})" if words else stem(self.name)
 
 
-class StrategyStudy(Study):
-    """Everything that determines the numbers of a comparison of strategies."""
+class SearchesStudy(Study):
+    """What studies that run strategies have in common."""
 
     COMPARED: ClassVar[str] = "strategies"
 
-    kind: Literal["strategies"] = "strategies"
-    workers: Count = 1
-    expose: list[str] = []
-    budget: Budget
-    benchmarks: Annotated[list[BenchmarkEntry], Field(min_length=1)]
     strategies: Annotated[list[StrategyEntry], Field(min_length=1)]
 
     @model_validator(mode="before")
@@ -63,13 +58,6 @@ class StrategyStudy(Study):
     def _funnels(cls, data: Any) -> Any:
         """Let ``[funnel]`` stand for an entry of ``filtered``, and ``ablate`` for several."""
         return with_ablations(data) if isinstance(data, dict) else data
-
-    def smoke(self) -> Self:
-        """Return the study with one replicate and at most 12 queries a run."""
-        queries = min(self.budget.queries or _SMOKE_QUERIES, _SMOKE_QUERIES)
-        budget = self.budget.model_copy(update={"queries": queries})
-        name = f"{self.name}-smoke"
-        return self.model_copy(update={"name": name, "budget": budget, "replicates": 1})
 
     def name_faults(self, source: str) -> Iterator[str]:
         """Yield what is wrong with the names of strategies and of their parameters."""
@@ -95,6 +83,23 @@ class StrategyStudy(Study):
     def effective_parameters(self) -> dict[str, dict[str, Any]]:
         """Return every parameter of each strategy as it runs: defaults, preset, the study's."""
         return {entry.label: effective_parameters(entry) for entry in self.strategies}
+
+
+class StrategyStudy(SearchesStudy):
+    """Everything that determines the numbers of a comparison of strategies."""
+
+    kind: Literal["strategies"] = "strategies"
+    workers: Count = 1
+    expose: list[str] = []
+    budget: Budget
+    benchmarks: Annotated[list[BenchmarkEntry], Field(min_length=1)]
+
+    def smoke(self) -> Self:
+        """Return the study with one replicate and at most 12 queries a run."""
+        queries = min(self.budget.queries or _SMOKE_QUERIES, _SMOKE_QUERIES)
+        budget = self.budget.model_copy(update={"queries": queries})
+        name = f"{self.name}-smoke"
+        return self.model_copy(update={"name": name, "budget": budget, "replicates": 1})
 
 
 def with_ablations(data: Mapping[str, Any]) -> dict[str, Any]:

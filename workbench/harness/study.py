@@ -20,6 +20,7 @@ from workbench.errors import StudyError, did_you_mean
 from workbench.harness.curve_study import CurveStudy
 from workbench.harness.predictor_study import PredictorStudy
 from workbench.harness.proxy_study import ProxyStudy
+from workbench.harness.search_study import SearchStudy
 from workbench.harness.sections import Study, map_paths
 from workbench.harness.strategy_study import StrategyStudy
 
@@ -28,6 +29,7 @@ KINDS: dict[str, type[Study]] = {
     "predictors": PredictorStudy,
     "proxies": ProxyStudy,
     "curves": CurveStudy,
+    "search": SearchStudy,
 }
 
 

@@ -60,7 +60,8 @@ class Filtered(Strategy):
     predictor, encoding, acquisition, kappa
         As of ``predictor_guided``; "gaussian_process" and "ucb" by default.
     initial : int >= 2, default 10
-        Before so many are trained in full, the predictor keeps what the proxies rank first.
+        With so many trained in full, the predictor learns from those, before from as many short
+        trainings; with fewer of either, it keeps what the proxies rank first.
     short_epochs : int or None, default None
         Length of the short training; None takes the epoch nearest to a third of the full one.
     extrapolator : str or mapping, default "last_value"
@@ -78,8 +79,10 @@ class Filtered(Strategy):
     Notes
     -----
     The predictor is fitted to all that was trained: to the scores of full trainings, and to what
-    short ones are expected to end at. Full training goes on where the short one stopped: only new
-    epochs are charged. While a round waits, the next one is opened. An architecture is trained
+    short ones are expected to end at; until there are enough, to all scores after short training.
+    Full training goes on where the short one stopped: only new epochs are charged. While a round
+    waits for trainings, the next one is opened, but not while it waits for proxies: what these
+    take would delay what they let through. An architecture is trained
     once; what a filter dropped may be proposed again, and its zero-cost scores are not paid for
     twice. Architectures are asked for in canonical form.
     """
@@ -129,6 +132,7 @@ class Filtered(Strategy):
         self._open: dict[int, tuple[Round, Passage]] = {}
         self._known: list[tuple[Arch, float]] = []
         self._begun: dict[Arch, Candidate] = {}
+        self._after_short: dict[Arch, float] = {}
         self._trained: set[Arch] = set()
 
     def try_out(self) -> None:
@@ -147,6 +151,8 @@ class Filtered(Strategy):
         for going in tuple(self._rounds):
             if (asked := self._next(going)) is not None:
                 return asked
+        if any(going.passage.stage == "proxies" for going in self._rounds):
+            return None
         if proposed := self._propose():
             self._rounds.append(Round([Candidate(arch) for arch in proposed]))
             return self._next(self._rounds[-1])
@@ -252,15 +258,20 @@ class Filtered(Strategy):
             return self._scores.rank(candidates)
         if stage == "short":
             return self._end.rank(candidates, self.rng)
-        if len(self._known) < self.initial:
+        scored = self._known if len(self._known) >= self.initial else [*self._after_short.items()]
+        if len(scored) < self.initial:
             return None
+        top = max(score for _, score in scored)
+        expected = self._expected() if scored is self._known else []
+        return self._model.rank(candidates, [*scored, *expected], top, self.kappa, self.rng)
+
+    def _expected(self) -> list[tuple[Arch, float]]:
+        """Return what trainings that were only begun are expected to end at, where that is known."""
         begun = list(self._begun.values())
         ends = self._end.expect(begun, self.rng)
-        known = [*self._known]
-        if ends is not None:
-            known += [(c.arch, end) for c, end in zip(begun, ends.tolist(), strict=True)]
-        top = max(score for _, score in self._known)
-        return self._model.rank(candidates, known, top, self.kappa, self.rng)
+        if ends is None:
+            return []
+        return [(c.arch, end) for c, end in zip(begun, ends.tolist(), strict=True)]
 
     def _learn(self, told: Candidate, epochs: int) -> None:
         """Take in a training, a whole one or one that was only begun."""
@@ -275,6 +286,8 @@ class Filtered(Strategy):
             self._end.learn(told.curve)
         else:
             self._begun[key] = told._replace(arch=key)
+            if epochs == self.short_epochs:
+                self._after_short[key] = told.score
 
     def _propose(self) -> list[Arch]:
         """Return candidates in random order, or, where no new one is made, a last draw."""

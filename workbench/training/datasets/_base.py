@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.types import Ints, Mask
+from workbench.types import Floats, Ints, Mask
 
 Singles = NDArray[np.float32]
 
@@ -30,6 +30,9 @@ class Dataset:
     sha256 : str
         Hash of the examples before they were standardised, of their classes, of which part each is
         in, and of their order: of all that an option can change. It is the same on any machine.
+    mean, deviation : ndarray of float64
+        What examples were standardised by, ``(channels, 1, 1)`` or ``(features,)``; an infinite
+        deviation makes a constant 0.
     """
 
     name: str
@@ -41,6 +44,8 @@ class Dataset:
     y_test: Ints = field(repr=False)
     class_names: tuple[str, ...]
     sha256: str
+    mean: Floats = field(repr=False)
+    deviation: Floats = field(repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from workbench import registry
 from workbench.errors import ParameterError, did_you_mean
 from workbench.training.datasets._base import Dataset, Singles, Source
 from workbench.training.datasets._split import PARTS, first, split
-from workbench.types import Ints
+from workbench.types import Floats, Ints
 
 
 def load(
@@ -56,7 +56,8 @@ def load(
         rows[part] = first(name, part, rows[part], count)
     x = {part: examples.x[which] for part, which in rows.items()}
     y = {part: examples.y[which].astype(np.int64) for part, which in rows.items()}
-    seen = _standardised(x)
+    mean, deviation = _moments(x["train"])
+    seen = {part: _standardised(values, mean, deviation) for part, values in x.items()}
     return Dataset(
         name,
         *(seen["train"], y["train"]),
@@ -64,6 +65,8 @@ def load(
         *(seen["test"], y["test"]),
         class_names=examples.class_names,
         sha256=_digest(x, y),
+        mean=mean,
+        deviation=deviation,
     )
 
 
@@ -80,17 +83,18 @@ def _check(name: str, source: type[Source], options: Mapping[str, Any]) -> None:
             raise ParameterError(f"the data set {name} needs the option {key!r}")
 
 
-def _standardised(parts: Mapping[str, NDArray[Any]]) -> dict[str, Singles]:
-    """Return the parts by mean and deviation of each channel or feature of ``train``."""
-    seen = parts["train"].astype(np.float64)
+def _moments(train: NDArray[Any]) -> tuple[Floats, Floats]:
+    """Return mean and deviation of each channel or feature, infinite where it is constant."""
+    seen = train.astype(np.float64)
     axes = (0, *range(2, seen.ndim))
-    mean, deviation = seen.mean(axes, keepdims=True), seen.std(axes, keepdims=True)
+    mean, deviation = seen.mean(axes, keepdims=True)[0], seen.std(axes, keepdims=True)[0]
     # What is constant but for rounding must not be blown up, in no part.
     deviation[deviation <= 1e-7 * np.abs(mean)] = np.inf
-    return {
-        part: np.ascontiguousarray((values - mean) / deviation, dtype=np.float32)
-        for part, values in parts.items()
-    }
+    return mean, deviation
+
+
+def _standardised(values: NDArray[Any], mean: Floats, deviation: Floats) -> Singles:
+    return np.ascontiguousarray((values - mean) / deviation, dtype=np.float32)
 
 
 def _digest(x: Mapping[str, NDArray[Any]], y: Mapping[str, Ints]) -> str:

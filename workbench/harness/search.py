@@ -1,0 +1,305 @@
+"""A search that trains real networks: as many at once as there are workers, until time is up.
+
+Its clock is that on the wall; the time of a process that was killed counts up to the last entry of
+its log, and what was in flight then is begun again. Trainings go on from their last epoch.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from workbench import seeds
+from workbench.data._base import Benchmark
+from workbench.errors import ExecutorError, PluginError, WorkbenchError, WorkerDied, describe_fault
+from workbench.executors import Where, Workers, workers_at
+from workbench.harness.conclude import Conclusion, conclude, in_full
+from workbench.harness.frozen import frozen
+from workbench.harness.funnel import measures_of
+from workbench.harness.live_run import LiveRun, Work
+from workbench.harness.plan import Plan
+from workbench.harness.result import RunResult
+from workbench.harness.runner import make_strategy
+from workbench.harness.search_study import SearchStudy
+from workbench.harness.stopping import Watch
+from workbench.harness.store import Store, open_store, read_meta
+from workbench.harness.tasks import joined, lost, parts, perform
+from workbench.types import Evaluation, Progress, Shows, Task
+
+_LOOK = 0.25
+_PATIENCE = 5.0
+_PARTS_A_WORKER = 4
+CONCLUSION = "conclusion"
+"""Under which key a folder says what its search came to."""
+
+
+class State(NamedTuple):
+    """How far a search is.
+
+    ``seconds`` have passed ``of`` so many, and ``asked`` trainings were asked for of ``queries``;
+    None: there is no such limit. ``running`` pieces of work are in flight. ``best`` is the best
+    score of a whole training, with its architecture; ``stages`` are name, candidates in and out.
+    """
+
+    seconds: float
+    of: float | None
+    asked: int
+    queries: int | None
+    running: int
+    whole: int
+    failed: int
+    best: tuple[float, str] | None
+    stages: list[tuple[str, int, int]]
+
+
+class Searched(NamedTuple):
+    """What a call of ``run_search`` did: trainings that ended, those that failed, the end."""
+
+    folder: Path
+    new: int
+    failed: int
+    conclusion: Conclusion
+
+
+def run_search(
+    plan: Plan, folder: Path, place: Where, shows: Shows, view: Callable[[State], None]
+) -> Searched:
+    """Search until time is up, or go on with it, and conclude: see ``conclude``.
+
+    ``view`` is called several times a second; ``shows`` as of ``run_plan``.
+
+    Raises
+    ------
+    StudyError
+        Nothing was trained in full within the budget.
+    StoreError
+        The folder is another study's, or in use; or the strategy asks otherwise than in its log.
+    ExecutorError
+        There is no cluster at its address, or no GPU.
+    """
+    study: Any = plan.study
+    workers = partial(workers_at, place, _gpus(study, place))
+    began = time.process_time()
+    with open_store(folder, frozen(plan)) as store:
+        store.note("study", study.model_dump(mode="json"))
+        search = _Search(study, plan.benchmarks[0], store, shows)
+        before = len(search.run.told)
+        with workers() as pool:
+            search.go_on(pool, view)
+        told = search.run.told
+        found = _stored(folder, len(told))
+        if found is None:
+            found = conclude(study, plan.benchmarks[0], told, folder, workers, shows)
+            store.add(study, search.result(time.process_time() - began))
+            store.note(CONCLUSION, found._asdict())
+    return Searched(folder, len(told) - before, sum(bool(t.fault) for t in told), found)
+
+
+def as_progress(shown: Progress) -> Callable[[State], None]:
+    """Return a view that shows seconds of the budget, or trainings where it has none."""
+
+    def view(state: State) -> None:
+        if state.of is None:
+            shown(state.asked - state.running, state.queries or 0, state.failed)
+        else:
+            shown(int(min(state.seconds, state.of)), math.ceil(state.of), state.failed)
+
+    return view
+
+
+def _stored(folder: Path, told: int) -> Conclusion | None:
+    """Return how the search ended before, if that is after as many trainings."""
+    found = read_meta(folder).get(CONCLUSION)
+    written = (folder / "best.py").exists() and (folder / "best.pt").exists()
+    return Conclusion(**found) if found and written and found["told"] == told else None
+
+
+def _gpus(study: SearchStudy, place: Where) -> int | None:
+    """Return how many GPUs are here, None where none is wanted."""
+    if study.benchmarks[0].device == "cpu":
+        return None
+    from torch.cuda import device_count
+
+    if isinstance(place, int) and not device_count():
+        raise ExecutorError("benchmarks[0].device: torch finds no GPU here; leave it out, or 'cpu'")
+    return device_count()
+
+
+class _Search:
+    """A live run and what its workers are at."""
+
+    def __init__(self, study: SearchStudy, bench: Benchmark, store: Store, shows: Shows) -> None:
+        self.study, self.bench = study, bench
+        entry, label = study.strategies[0], study.benchmarks[0].label
+        key = (study.seed, label, entry.label, 0)
+        rule = entry.stopping
+        watch = None if rule is None else Watch(rule, bench, seeds.generator(*key, "stopping"))
+        draw = seeds.replicate_draw(study.seed, label, 0)
+        strategy = make_strategy(entry, bench, *key, "strategy")
+        self.run = LiveRun(strategy, bench, draw, partial(store.write, 0), watch)
+        log = store.entries(0)
+        with shows("going through the log", "entries") as shown:
+            self.run.replay(_counted(log, shown))
+        self._before, self._started = self.run.ended, time.monotonic()
+        self._futures: dict[Future[Any], tuple[int, int]] = {}
+        self._parts: dict[int, list[Any]] = {}
+        self._waiting: deque[tuple[tuple[int, int], Task]] = deque()
+        self._sated = False
+        self._heard = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has gone on, in all processes that were at it."""
+        return self._before + time.monotonic() - self._started
+
+    @property
+    def left(self) -> float:
+        """How long it may still go on."""
+        limit = self.study.budget.seconds
+        return math.inf if limit is None else limit - self.seconds
+
+    def go_on(self, workers: Workers, view: Callable[[State], None]) -> None:
+        """Ask, train and tell until time is up, or until there is nothing more to ask for."""
+        for work in [*self.run.flying.values()]:
+            self._submit(workers, work)
+        while self.left > 0:
+            self._fill(workers)
+            view(self.state())
+            if not self._futures:
+                return
+            self._hear(workers)
+        view(self.state())
+
+    def state(self) -> State:
+        """Return how far it is."""
+        told, budget = self.run.told, self.study.budget
+        ranked = in_full(told, self.bench.epochs[-1])
+        best = None
+        if ranked:
+            best = ranked[0].observation.score or 0.0, self.bench.space.format(ranked[0].trial.arch)
+        return State(
+            self.seconds, budget.seconds, self.run.asked, budget.queries, len(self.run.flying),
+            len(ranked), sum(bool(t.fault) for t in told), best, [*self._stages()],
+        )  # fmt: skip
+
+    def result(self, cpu: float) -> RunResult:
+        """Return the run as it is stored; ``cpu`` is what the driving process has used."""
+        told = {t.trial.id: t.observation.cost or 0.0 for t in self.run.told}
+        spent = told | {task.id: cost for task, cost in self.run.tasks}
+        ledger = getattr(self.run.strategy, "ledger", ())
+        measures = list(measures_of(ledger, spent, self.bench))
+        rows = {**self.run.rows(), "measures": measures}
+        return RunResult(0, rows, None, self.run.ended, cpu)
+
+    def _stages(self) -> Iterator[tuple[str, int, int]]:
+        ledger = getattr(self.run.strategy, "ledger", ())
+        for stage in dict.fromkeys(passage.stage for passage in ledger):
+            mine = [p for p in ledger if p.stage == stage]
+            yield stage, sum(len(p.arrived) for p in mine), sum(len(p.kept or ()) for p in mine)
+
+    def _fill(self, workers: Workers) -> None:
+        """Give every worker something to do: a training before a part of a task.
+
+        Where nothing is wanted, or a task, it is not asked again until a tell, or until the parts
+        of the task are all given out.
+        """
+        while len(self._futures) < max(workers.size, 1):
+            work = None if self._sated or self._used_up else self.run.ask(self.seconds)
+            self._sated = self._sated or work is None or isinstance(work.asked, Task)
+            if work is not None:
+                self._submit(workers, work)
+            elif self._waiting:
+                key, piece = self._waiting.popleft()
+                self._sated = self._sated and bool(self._waiting)
+                self._start(workers, key, _perform, piece)
+            else:
+                return
+
+    @property
+    def _used_up(self) -> bool:
+        queries = self.study.budget.queries
+        return queries is not None and self.run.asked >= queries
+
+    def _submit(self, workers: Workers, work: Work) -> None:
+        asked = work.asked
+        if isinstance(asked, Task):
+            pieces = parts(asked, _PARTS_A_WORKER * max(workers.size, 1))
+            self._parts[asked.id] = [(piece, None) for piece in pieces]
+            self._waiting += [((asked.id, place), piece) for place, piece in enumerate(pieces)]
+        else:
+            self._start(workers, (asked.id, 0), _train, asked.arch, work.epochs, work.replicate)
+
+    def _start(self, workers: Workers, key: tuple[int, int], job: Any, *args: Any) -> None:
+        future = workers.submit(_checked, self.bench, self.bench.sha256 or "", job, *args)
+        self._futures[future] = key
+
+    def _hear(self, workers: Workers) -> None:
+        """Wait for a moment, and take in what has ended, in the order in which it was begun."""
+        done, _ = wait([*self._futures], min(_LOOK, max(self.left, 0)), FIRST_COMPLETED)
+        if done:
+            self._heard = time.monotonic()
+        elif time.monotonic() - self._heard > _PATIENCE:
+            self._heard = time.monotonic()
+            workers.check()
+        for future in [f for f in self._futures if f in done]:
+            self._take(workers, future)
+
+    def _take(self, workers: Workers, future: Future[Any]) -> None:
+        number, place = self._futures.pop(future)
+        try:
+            outcome = future.result()
+        except WorkerDied as error:
+            outcome = str(error)
+        if number in self._parts:
+            pieces = self._parts[number]
+            pieces[place] = pieces[place][0], _of_task(pieces[place][0], outcome)
+            if any(result is None for _, result in pieces):
+                return
+            outcome = joined([result for _, result in self._parts.pop(number)])
+        self._sated = False
+        further = self.run.take(number, outcome, self.seconds)
+        if further is not None:
+            self._submit(workers, further)
+
+
+def _counted(log: list[tuple[int, str]], shown: Progress) -> Iterator[tuple[int, str]]:
+    for i, entry in enumerate(log):
+        yield entry
+        shown(i + 1, len(log), 0)
+
+
+def _of_task(piece: Task, outcome: Any) -> Any:
+    """Return what a part of a task came to; nothing that is known where its process died."""
+    return lost(piece) if isinstance(outcome, str) else outcome
+
+
+def _checked(bench: Any, sha256: str, job: Callable[..., Any], *args: Any) -> Any:
+    """Do a piece of work on a worker, where the data are the same."""
+    if (bench.sha256 or "") != sha256:
+        raise ExecutorError(f"there is another content of {bench.name}; the same data is needed")
+    return job(bench, *args)
+
+
+def _train(bench: Benchmark, arch: Any, epochs: int, replicate: int) -> Evaluation | str:
+    """Train, or say in words why that cannot be done."""
+    try:
+        return bench.query(arch, epochs, replicate)
+    except WorkbenchError:
+        raise
+    except Exception as fault:  # networks may be anybody's code
+        return describe_fault(fault)
+
+
+def _perform(bench: Benchmark, task: Task) -> Any:
+    try:
+        return perform(task, bench)
+    except WorkbenchError:
+        raise
+    except Exception as fault:
+        raise PluginError(f"the task {task.name!r} failed: {describe_fault(fault)}") from None

@@ -1,0 +1,102 @@
+"""A search that trains real networks, and ends with one of them: ``kind = "search"``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from workbench.data._base import Benchmark
+from workbench.harness.sections import BenchmarkEntry, Count, Section
+from workbench.harness.stopping import stopping_faults
+from workbench.harness.strategy_study import Budget, SearchesStudy
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Final(Section):
+    """What follows the search: how the best architecture is trained again, and beside what.
+
+    ``seeds`` trainings of the best one, and of the median of ``random`` random ones, by their
+    validation scores of one training each.
+    """
+
+    seeds: Count = 3
+    random: Count = 5
+
+
+class SearchStudy(SearchesStudy):
+    """Everything that determines a search; what comes out depends on the machine's speed too.
+
+    The budget's seconds are those of the clock on the wall; ``budget = "10m"`` is short for them.
+    """
+
+    kind: Literal["search"] = "search"
+    replicates: Annotated[int, Field(ge=1, le=1)] = 1
+    budget: Budget
+    benchmarks: Annotated[list[BenchmarkEntry], Field(min_length=1, max_length=1)]
+    final: Final = Final()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, data: Any) -> Any:
+        """Let a duration stand for the budget, and no strategy for the funnel."""
+        if not isinstance(data, dict):
+            return data
+        data = dict(data)
+        if isinstance(data.get("budget"), str):
+            data["budget"] = {"seconds": seconds_of(data["budget"])}
+        if "strategies" not in data and "funnel" not in data:
+            data["strategies"] = [{"name": "filtered"}]
+        return data
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if len(self.strategies) > 1:
+            raise ValueError("a search has one strategy; give one of strategies and [funnel]")
+        if not self.benchmarks[0].name.startswith("live/"):
+            raise ValueError(
+                "a search trains networks: name the benchmark live/<space>/<data set>, such as"
+                " live/nb201/digits"
+            )
+        return self
+
+    def smoke(self) -> Self:
+        """Return the search with at most 4 trainings, and two of the end."""
+        budget = self.budget.model_copy(update={"queries": min(self.budget.queries or 4, 4)})
+        changed = {"name": f"{self.name}-smoke", "budget": budget}
+        return self.model_copy(update=changed | {"final": Final(seeds=1, random=1)})
+
+    def identity(self) -> str:
+        """Return the canonical JSON without paths, and without how long it goes on.
+
+        A search with more time is the same search, that goes on.
+        """
+        endless = self.model_copy(update={"budget": Budget(queries=1)})
+        return super(SearchStudy, endless).identity()
+
+
+def seconds_of(text: str) -> float:
+    """Return a duration such as ``90s``, ``10m``, ``1h30m`` in seconds.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if not parts or "".join(map("".join, parts)) != text.replace(" ", ""):
+        raise ValueError(f"a budget is a duration such as 90s, 10m or 1h30m; got {text!r}")
+    seconds = sum(float(count) * _UNITS[unit] for count, unit in parts)
+    if seconds <= 0:
+        raise ValueError(f"a budget is longer than nothing; got {text!r}")
+    return seconds
+
+
+def faults(study: SearchStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
+    """Yield where a strategy does not fit the benchmark."""
+    rule = study.strategies[0].stopping
+    if rule is not None:
+        yield from (f"strategies[0].stopping: {f}" for f in stopping_faults(rule, benchmarks[0]))
