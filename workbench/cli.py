@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from workbench.errors import StudyError, UnknownName, WorkbenchError
-from workbench.executors import cores, where
+from workbench.executors import cores, processes_for, where
 from workbench.running import How, merge_and_report, print_json, report_on, run_and_report
 from workbench.terminal import progress
 from workbench.types import Direction
@@ -104,13 +104,16 @@ def new(
     curves: Annotated[
         bool, typer.Option("--curves", help="One that compares learning-curve extrapolators.")
     ] = False,
+    search: Annotated[
+        bool, typer.Option("--search", help="A search that trains real networks.")
+    ] = False,
 ) -> None:
     """Write a commented study file to start from."""
-    asked = {"predictors": predictors, "proxies": proxies, "curves": curves}
+    asked = {"predictors": predictors, "proxies": proxies, "curves": curves, "search": search}
     kinds = [kind for kind, wanted in asked.items() if wanted]
     if len(kinds) > 1:
         raise StudyError(
-            "a study compares one kind of thing: give --predictors, --proxies or --curves"
+            "a study is of one kind: give --predictors, --proxies, --curves or --search"
         )
     if path.exists():
         raise StudyError(f"{path} is there already; choose another name")
@@ -160,8 +163,54 @@ def run(
 
     with _going_on():
         loaded = load_study(study, set_ or [])
+        device = loaded.benchmarks[0].device if loaded.kind == "search" else "cpu"
+        workers = workers or processes_for(executor, device)
         how = How(where(executor, workers), shard, as_json)
         run_and_report(loaded.smoke() if smoke else loaded, str(study), out, how)
+
+
+@app.command()
+def search(
+    space: Annotated[str, typer.Option(help="`workbench list spaces`; one that has networks.")],
+    data: Annotated[
+        str, typer.Option(help="A data set (`workbench list datasets`), a .npz file, or a folder.")
+    ],
+    budget: Annotated[str, typer.Option(help="How long: 90s, 10m, 1h30m.")] = "10m",
+    out: Out = None,
+    strategy: Annotated[str, typer.Option(help="`workbench list strategies`")] = "filtered",
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Of a whole training (default: 12).")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of all random numbers.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes here (default: all cores, or GPUs).")
+    ] = None,
+    executor: Annotated[
+        str, typer.Option(help="processes, processes:4, or dask://HOST:PORT (extra dask).")
+    ] = "processes",
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is a GPU.")] = (
+        "auto"
+    ),
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="More of the study: final.seeds=5")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Search for an architecture by training real networks, for a given time.
+
+    Ends with the best one trained again with other seeds, its test score beside that of a random
+    one, best.py and best.pt, and a report. A search that was stopped, or killed, goes on by the
+    same command; so does one that has ended, with a longer --budget.
+    """
+    from workbench.harness.quick_search import quick_search
+
+    with _going_on():
+        study = quick_search(
+            space, data, budget, strategy, device, epochs=epochs, seed=seed, overrides=set_ or []
+        )
+        on = study.benchmarks[0].device
+        how = How(where(executor, workers or processes_for(executor, on)), None, as_json)
+        run_and_report(study, "search", out, how)
 
 
 @app.command()

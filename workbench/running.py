@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
-from workbench.terminal import busy, progress
+from workbench.errors import StudyError
+from workbench.terminal import busy, progress, search_view
 
 if TYPE_CHECKING:
     from workbench.harness.merge import Merged
@@ -32,6 +33,9 @@ def run_and_report(study: Any, source: str, out: Path | None, how: How) -> None:
     """Run what a study folder lacks, write results and report, and exit with 1 on failures."""
     from workbench.harness.shard import WHOLE, Shard
 
+    if study.kind == "search":
+        search_and_report(study, source, out, how)
+        return
     shard = WHOLE if how.shard is None else Shard.parse(how.shard)
     folder = out or Path(shard.folder(study))
     failed = _run(study, source, folder, how.workers, shard)
@@ -39,6 +43,25 @@ def run_and_report(study: Any, source: str, out: Path | None, how: How) -> None:
     if failed:
         print(f"error: {failed} runs failed; `workbench status {folder}`", file=sys.stderr)
         raise typer.Exit(1)
+
+
+def search_and_report(study: Any, source: str, out: Path | None, how: How) -> None:
+    """Search, or go on with it, conclude, and write the report."""
+    from workbench.harness.plan import prepare
+    from workbench.harness.search import run_search
+
+    if how.shard is not None:
+        raise StudyError(f"--shard {how.shard}: a search is one run; leave it out")
+    folder = out or Path(study.name)
+    with redirect_stdout(sys.stderr):
+        with progress("trying what is searched", study.COMPARED) as tried:
+            plan: Plan = prepare(study, source, tried)
+        with search_view(study.name) as view:
+            done = run_search(plan, folder, how.workers, progress, view)
+    if not done.new:
+        words = "the search had ended; a longer budget goes on with it"
+        print(f"{words}: {folder}", file=sys.stderr)
+    report_on(folder, how.as_json)
 
 
 def _run(study: Any, source: str, folder: Path, workers: int | str, shard: Any) -> int:

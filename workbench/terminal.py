@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -51,6 +51,78 @@ def progress(title: str, what: str) -> Iterator[Show]:
                 plain(done, total, failed)
 
         yield show
+
+
+@contextmanager
+def search_view(title: str) -> Iterator[Callable[[Any], None]]:
+    """Show how far a search is: a table on a terminal, a line every ten seconds elsewhere."""
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _plain_view(title, console)
+        return
+    with Live(console=console, refresh_per_second=4, transient=False) as live:
+        yield lambda state: live.update(_panel(title, state))
+
+
+def _panel(title: str, state: Any) -> Any:
+    from rich.panel import Panel
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+
+    rows = Table.grid(padding=(0, 2))
+    rows.add_row("time", _clock(state))
+    done, of = (state.seconds, state.of) if state.of else (state.asked, state.queries)
+    rows.add_row("", ProgressBar(total=of, completed=min(done, of), width=40))
+    rows.add_row("best so far", _best(state))
+    failed = f", {state.failed} failed" if state.failed else ""
+    rows.add_row("trainings", f"{state.asked} begun, {state.whole} to the last epoch{failed}")
+    for name, came, went in state.stages:
+        rows.add_row(name, f"{came} in, {went} out")
+    return Panel(rows, title=title, title_align="left", width=min(100, _width(state)))
+
+
+def _width(state: Any) -> int:
+    return max(70, len(_best(state)) + 20)
+
+
+def _clock(state: Any) -> str:
+    if state.of is None:
+        return f"{_minutes(state.seconds)}, {state.asked} of {state.queries} trainings asked for"
+    left = max(state.of - state.seconds, 0)
+    return f"{_minutes(state.seconds)} of {_minutes(state.of)}, {_minutes(left)} left"
+
+
+def _best(state: Any) -> str:
+    return "none yet" if state.best is None else f"{state.best[0]:.2f}  {state.best[1]}"
+
+
+def _minutes(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
+def _plain_view(title: str, console: Any) -> Callable[[Any], None]:
+    import time
+
+    last = time.monotonic()
+
+    def show(state: Any) -> None:
+        nonlocal last
+        if time.monotonic() - last < 10:
+            return
+        last = time.monotonic()
+        failed = f", {state.failed} failed" if state.failed else ""
+        console.print(
+            f"{title}: {_clock(state)}; {state.asked} trainings, {state.whole} to the last epoch"
+            f"{failed}; best {_best(state)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    return show
 
 
 def _plain_progress(title: str, what: str, console: Any) -> Show:

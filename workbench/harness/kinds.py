@@ -59,7 +59,7 @@ _KINDS = {
         curve_runner.facts,
         times=curve_runner.SECONDS,
     ),
-    "search": Kind(None, search_study.faults, runner.try_out, lambda _: {}),
+    "search": Kind(None, search_study.faults, runner.try_out, search_study.facts),
 }
 
 

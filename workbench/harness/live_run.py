@@ -21,6 +21,9 @@ from workbench.harness.stopping import Watch
 from workbench.strategies import Strategy
 from workbench.types import Arch, Evaluation, Observation, Status, Task, Trial
 
+_PART = "part"
+"""What a log says of a training that was looked at and goes on."""
+
 
 class Work(NamedTuple):
     """What is in flight: a trial up to the epoch at which it is next looked at, or a task."""
@@ -115,10 +118,14 @@ class LiveRun:
         if isinstance(work.asked, Task):
             result, cost = outcome
             entry = {"done": number, "result": np.asarray(result).tolist(), "cost": cost}
-        else:
-            entry = {"came": number, **_came(outcome)}
-        self._note(entry, now)
-        return self._came(entry, now)
+            self._note(entry, now)
+            self._tell_task(work.asked, entry, now)
+            return None
+        entry = {"came": number, **_came(outcome)}
+        observation, further = self._judged(work, entry)
+        verdict = {"status": _PART if further else observation.status, "told": observation.score}
+        self._note(entry | verdict, now)
+        return self._goes_on(work, observation, further, entry, now)
 
     def replay(self, entries: Iterable[tuple[int, str]]) -> None:
         """Go through a log, as ``(step, text)`` in its order; nothing is written.
@@ -140,8 +147,16 @@ class LiveRun:
                 asked = self._ask()
                 self._same(asked, entry)
                 self._flies(asked, now)
+            elif "done" in entry:
+                task: Any = self.flying[entry["done"]].asked
+                self._tell_task(task, entry, now)
             else:
-                self._came(entry, now)
+                work = self.flying[entry["came"]]
+                observation, further = self._judged(work, entry)
+                found = _PART if further else observation.status.value
+                if found != entry["status"]:
+                    raise _changed(f"trial {entry['came']} is judged {found}", entry["status"])
+                self._goes_on(work, observation, further, entry, now)
 
     def rows(self) -> Rows:
         """Return trials and tasks as they are stored, in the order of asks."""
@@ -194,20 +209,29 @@ class LiveRun:
 
     # -- tells ------------------------------------------------------------------------------------
 
-    def _came(self, entry: Mapping[str, Any], now: float) -> Work | None:
-        if "done" in entry:
-            work = self.flying.pop(entry["done"])
-            self._tell_task(work.asked, entry, now)  # type: ignore[arg-type]
-            return None
-        work = self.flying[entry["came"]]
+    def _judged(self, work: Work, entry: Mapping[str, Any]) -> tuple[Observation, int]:
+        """Return what is to be told of an outcome, and up to which epoch it goes on, else 0."""
         trial: Any = work.asked
         observation = self._observation(trial, entry)
-        if self._watch is not None:
-            observation = self._watch.verdict(trial, work.replicate, observation)
-            further = self._until(trial, observation.epochs or 0)
-            if observation.status is Status.OK and further != observation.epochs:
-                self.flying[trial.id] = work._replace(epochs=further)
-                return self.flying[trial.id]
+        if self._watch is None:
+            return observation, 0
+        observation = self._watch.verdict(trial, work.replicate, observation)
+        further = self._until(trial, observation.epochs or 0)
+        goes_on = observation.status is Status.OK and further != observation.epochs
+        return observation, further if goes_on else 0
+
+    def _goes_on(
+        self,
+        work: Work,
+        observation: Observation,
+        further: int,
+        entry: Mapping[str, Any],
+        now: float,
+    ) -> Work | None:
+        trial: Any = work.asked
+        if further:
+            self.flying[trial.id] = work._replace(epochs=further)
+            return self.flying[trial.id]
         del self.flying[trial.id]
         self._tell(trial, observation, entry, now)
         return None
@@ -239,6 +263,7 @@ class LiveRun:
         self.strategy.tell(trial, observation)
 
     def _tell_task(self, task: Task, entry: Mapping[str, Any], now: float) -> None:
+        del self.flying[task.id]
         self.tasks.append((task, entry["cost"]))
         self._end(task.id, now)
         record: Any = self.records[task.id]
@@ -261,10 +286,14 @@ class LiveRun:
         wanted = None if entry is None else {k: v for k, v in entry.items() if k != "at"}
         found = None if asked is None else {"ask": asked.id, **_what(asked)}
         if found != wanted:
-            raise StoreError(
-                f"the strategy asks for {found} where it asked for {wanted} before: it, or what it"
-                " computes with, has changed since. Choose another folder (--out)"
-            )
+            raise _changed(f"the strategy asks for {found or 'nothing'}", wanted or "nothing")
+
+
+def _changed(now: str, before: Any) -> StoreError:
+    return StoreError(
+        f"{now}, and in the log it was {before}: the strategy, or what it computes with, has"
+        " changed since. Choose another folder (--out)"
+    )
 
 
 def _what(asked: Trial | Task) -> dict[str, Any]:

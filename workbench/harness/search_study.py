@@ -95,6 +95,11 @@ def seconds_of(text: str) -> float:
     return seconds
 
 
+def facts(bench: Benchmark) -> dict[str, Any]:
+    """Return what the report wants to know of a benchmark."""
+    return {"epochs": bench.epochs[-1]}
+
+
 def faults(study: SearchStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
     """Yield where a strategy does not fit the benchmark."""
     rule = study.strategies[0].stopping

@@ -51,8 +51,8 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     except (OSError, ValueError) as error:  # every reader's own error is a ValueError
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise StudyError(f"{path}: {reason}") from None
-    for override in overrides:
-        _override(data, override)
+    for text in overrides:
+        override(data, text)
     _anchor(data, path.resolve().parent)
     return parse_study(data, str(path))
 
@@ -108,7 +108,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next(filter(None, map(_model_in, get_args(annotation))), None)
 
 
-def _override(data: dict[str, Any], text: str) -> None:
+def override(data: dict[str, Any], text: str) -> None:
     """Set ``a.b=value`` or ``a[1].b=value`` in place; the value is read as TOML, else as text."""
     key, equals, raw = text.partition("=")
     parts = re.findall(r"[^.\[\]]+", key)

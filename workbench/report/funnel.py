@@ -37,7 +37,7 @@ def stages_of(results: Results, bench: str, strategy: str) -> list[Stage]:
     """Return the stages of a strategy in their order; none where it is no funnel."""
     of = results.measures
     mine = of[(of["benchmark"] == bench) & (of["entry"] == strategy)]
-    return [_stage(str(name), rows) for (_, name), rows in mine.groupby(["size", "test_set"])]
+    return [stage_of(str(name), rows) for (_, name), rows in mine.groupby(["size", "test_set"])]
 
 
 def ledger(results: Results, bench: str, strategy: str) -> dict[str, dict[str, Any]]:
@@ -120,7 +120,8 @@ def _sentence(pair: Comparison, label: str, without: str, means: dict[str, Inter
     return f"The stage {stage} of {label} {verb} ({numbers})."
 
 
-def _stage(name: str, rows: pd.DataFrame) -> Stage:
+def stage_of(name: str, rows: pd.DataFrame) -> Stage:
+    """Return a stage from the measures of its runs."""
     by = rows.groupby("metric")["value"]
     mean, total = by.mean(), by.sum()
     known = "hits_in" in mean

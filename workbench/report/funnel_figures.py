@@ -25,7 +25,7 @@ def passing(results: Results) -> Figure | None:
     style = looks(results.strategies)
     for i, (bench, strategy) in enumerate(shown):
         ax = fig.add_subplot(len(shown), 1, i + 1)
-        _bars(ax, funnel.stages_of(results, bench, strategy), style[strategy])
+        bars(ax, funnel.stages_of(results, bench, strategy), style[strategy])
         ax.set_title(f"{strategy} on {bench}, a round")
     return fig
 
@@ -49,7 +49,7 @@ def ablation(results: Results) -> Figure | None:
     return fig
 
 
-def _bars(ax: Axes, stages: list[funnel.Stage], look: Look) -> None:
+def bars(ax: Axes, stages: list[funnel.Stage], look: Look) -> None:
     """Draw each stage as a bar of what came in, and inside it what was let through."""
     widest = max(s.arrived / max(s.rounds, 1) for s in stages)
     for i, stage in enumerate(stages):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.harness.store import read_meta
-from workbench.report import agreement, extrapolation, quality_words
+from workbench.report import agreement, extrapolation, quality_words, search
 from workbench.report.agreement_page import write_agreement_report
 from workbench.report.extrapolation_page import write_extrapolation_report
 from workbench.report.page import verdict_of, write_report
@@ -14,6 +14,7 @@ from workbench.report.quality import read_quality, write_quality
 from workbench.report.quality import summary as quality_summary
 from workbench.report.quality_page import write_quality_report
 from workbench.report.results import read_results, summary, write_results
+from workbench.report.search_page import write_search_report
 
 
 class Written(NamedTuple):
@@ -62,9 +63,16 @@ def _curves(folder: Path) -> Written:
     return Written(page, extrapolation.sentences(found), extrapolation.summary(found))
 
 
+def _search(folder: Path) -> Written:
+    found = search.read_search(folder)
+    search.write_search(found)
+    return Written(write_search_report(found), search.sentences(found), search.summary(found))
+
+
 _WRITERS = {
     "strategies": _strategies,
     "predictors": _predictors,
     "proxies": _proxies,
     "curves": _curves,
+    "search": _search,
 }

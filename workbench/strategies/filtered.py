@@ -266,7 +266,7 @@ class Filtered(Strategy):
         return self._model.rank(candidates, [*scored, *expected], top, self.kappa, self.rng)
 
     def _expected(self) -> list[tuple[Arch, float]]:
-        """Return what trainings that were only begun are expected to end at, where that is known."""
+        """Return what trainings that were only begun are expected to end at, if anything."""
         begun = list(self._begun.values())
         ends = self._end.expect(begun, self.rng)
         if ends is None:

@@ -1,0 +1,106 @@
+"""``report.html`` of a live search; verdict first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.report import search_figures as figures
+from workbench.report.render import common, parameters_text, write_page
+from workbench.report.search import SearchFolder, costs, duration, sentences, spread
+from workbench.report.style import svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_LISTED = 20
+
+
+def write_search_report(found: SearchFolder) -> Path:
+    """Write ``report.html`` into the folder of a search and return its path."""
+    return write_page(found.folder, "search.html", content(found))
+
+
+def content(found: SearchFolder) -> dict[str, Any]:
+    """Return everything the page shows."""
+    study, end = found.meta["study"], found.conclusion
+    entry = study["strategies"][0]
+    failed = found.trainings[found.trainings["fault"] != ""]
+    return common(found.meta, found.runs, "entry") | {
+        "compared": "strategy",
+        "verdict": sentences(found),
+        "figures": list(_figures(found)),
+        "budget": _budget(study["budget"]),
+        "data": found.data,
+        "label": entry["label"],
+        "end": end,
+        "spread": spread,
+        "top": [*_top(found)],
+        "costs": costs(found),
+        "elapsed": duration(float(found.trainings["at"].max())) if len(found.trainings) else "0 s",
+        "faults": [*failed[["architecture", "fault"]].head(_LISTED).itertuples(index=False)],
+        "failed": len(failed),
+        "parameters": parameters_text(found.meta["parameters"][entry["label"]]),
+        "options": [
+            (key, parameters_text(study["benchmarks"][0][key]))
+            for key in ("network", "training", "data")
+        ],
+        "source": _source(found.folder) if end else "",
+    }
+
+
+def _figures(found: SearchFolder) -> Iterator[tuple[str, str, str]]:
+    drawn: list[tuple[str, Figure | None, str]] = [
+        (
+            "How the search went",
+            figures.progress(found),
+            "Validation accuracy of each training when it ended, and the best so far of those that"
+            " went to the last epoch. The lowest tenth may lie below the picture.",
+        ),
+        (
+            "What it is worth",
+            figures.final(found),
+            "Test accuracy of trainings with seeds that the search has not used, a mark each, with"
+            " their mean: the best architecture found, and the random one that is the median of"
+            " those drawn, by validation. Below: all that were drawn, trained once.",
+        ),
+        (
+            "What there was to choose from",
+            figures.fronts(found),
+            "Each point is an architecture trained to the last epoch: validation accuracy against"
+            " its parameters, and against the time of one example on this machine (one thread,"
+            " median of 40). Up and left is better; nothing is better in both than what is on the"
+            " line.",
+        ),
+        (
+            "What the funnel lets through",
+            figures.passing(found),
+            "Candidates of a mean round that come into a stage (light) and are let through (dark),"
+            " and the seconds of the stage on all workers together. A short training is paid in its"
+            " own stage, what goes on of it in the last.",
+        ),
+    ]
+    for i, (title, drawing, caption) in enumerate(drawn):
+        if drawing is not None:
+            yield title, svg(drawing, f"{title}. {caption}", f"figure{i}"), caption
+
+
+def _top(found: SearchFolder) -> Iterator[dict[str, Any]]:
+    latency = (found.conclusion or {}).get("latency", {})
+    for row in found.whole.head(_LISTED).to_dict("records"):
+        shown = {str(key): value for key, value in row.items()}
+        yield shown | {"latency": latency.get(str(row["trial"])), "when": duration(row["at"])}
+
+
+def _budget(budget: dict[str, Any]) -> str:
+    words = [duration(budget["seconds"])] if budget["seconds"] else []
+    words += [f"{budget['queries']:,} trainings"] if budget["queries"] else []
+    return " or ".join(words)
+
+
+def _source(folder: Path) -> str:
+    try:
+        return (folder / "best.py").read_text(encoding="utf-8")
+    except OSError:
+        return ""
