@@ -20,6 +20,7 @@ from workbench.data._live_results import Result, Results
 from workbench.data._live_training import Recipe, Trained, trained, trained_whole
 from workbench.data._packaged import card
 from workbench.errors import BenchmarkError, ParameterError, TrainingFailed, UnknownName
+from workbench.spaces import Space
 from workbench.spaces import space as named_space
 from workbench.types import Arch, Archs, Evaluation, Evaluations, Floats, Ints
 
@@ -104,8 +105,7 @@ class Live(Benchmark):
 
     def _tried_out(self) -> Any:
         """Return the settings of a first architecture, so that what is wrong shows at once."""
-        arch = tuple(self.space.sample(1, np.random.default_rng(0))[0].tolist())
-        return replace(self._recipe, device="cpu").trainer(arch, [0]).settings
+        return replace(self._recipe, device="cpu").trainer(_first(self.space), [0]).settings
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _opened, self._options
@@ -128,6 +128,14 @@ class Live(Benchmark):
     def networks(self) -> Networks:
         """On what its networks are trained, and how they are built."""
         return Networks(self._data, dict(self._recipe.network))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Settings of the trainer, but for what each architecture decides."""
+        network = registry.load("networks", self.space.name)
+        decided = network.settings(_first(self.space)) if hasattr(network, "settings") else {}
+        every = self._tried_out().model_dump()
+        return {key: value for key, value in every.items() if key not in decided}
 
     @property
     def data(self) -> Dataset:
@@ -220,6 +228,10 @@ class Live(Benchmark):
         return BenchmarkError(
             f"{self.name} trains for 1 to {self.epochs[-1]} epochs; asked for {epoch!r}"
         )
+
+
+def _first(space: Space) -> Arch:
+    return tuple(space.sample(1, np.random.default_rng(0))[0].tolist())
 
 
 def _recipe(

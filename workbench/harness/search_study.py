@@ -95,9 +95,15 @@ def seconds_of(text: str) -> float:
     return seconds
 
 
-def facts(bench: Benchmark) -> dict[str, Any]:
-    """Return what the report wants to know of a benchmark."""
-    return {"epochs": bench.epochs[-1]}
+def facts(bench: Any) -> dict[str, Any]:
+    """Return what the report wants to know: how networks are made and trained, and on what."""
+    made = bench.networks
+    return {
+        "epochs": bench.epochs[-1],
+        "network": made.settings,
+        "training": bench.settings,
+        "data": made.dataset,
+    }
 
 
 def faults(study: SearchStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:

@@ -163,7 +163,7 @@ def _line(network: nn.Module, target: str, flat: str) -> str:
     found = getattr(network.get_submodule(owner), key)
     if isinstance(found, nn.Module):
         return f"self.{flat} = {_expression(found)}"
-    zeros = f"torch.zeros({', '.join(map(str, found.shape))})"
+    zeros = f"torch.zeros({', '.join(map(str, found.shape)) or '()'})"
     if isinstance(found, nn.Parameter):
         return f"self.{flat} = nn.Parameter({zeros})"
     return f'self.register_buffer("{flat}", {zeros})'

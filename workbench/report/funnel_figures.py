@@ -49,14 +49,14 @@ def ablation(results: Results) -> Figure | None:
     return fig
 
 
-def bars(ax: Axes, stages: list[funnel.Stage], look: Look) -> None:
+def bars(ax: Axes, stages: list[funnel.Stage], look: Look, seconds: str = "s a run") -> None:
     """Draw each stage as a bar of what came in, and inside it what was let through."""
     widest = max(s.arrived / max(s.rounds, 1) for s in stages)
     for i, stage in enumerate(stages):
         came, went = (n / max(stage.rounds, 1) for n in (stage.arrived, stage.kept))
         ax.barh(i, came, left=-came / 2, height=0.72, color=look.colour, alpha=0.3, lw=0)
         ax.barh(i, went, left=-went / 2, height=0.72, color=look.colour, lw=0)
-        ax.text(widest * 0.54, i, _words(stage, came, went), va="center", fontsize=8.5)
+        ax.text(widest * 0.54, i, _words(stage, came, went, seconds), va="center", fontsize=8.5)
     ax.set_yticks(range(len(stages)), [s.name for s in stages])
     ax.set_xlim(-widest * 0.52, widest * 1.6)
     ax.set_ylim(len(stages) - 0.5, -0.5)
@@ -66,8 +66,8 @@ def bars(ax: Axes, stages: list[funnel.Stage], look: Look) -> None:
         spine.set_visible(False)
 
 
-def _words(stage: funnel.Stage, came: float, went: float) -> str:
-    words = [f"{came:.3g} in, {went:.3g} out, {stage.seconds:.3g} s a run"]
+def _words(stage: funnel.Stage, came: float, went: float, seconds: str) -> str:
+    words = [f"{came:.3g} in, {went:.3g} out, {stage.seconds:.3g} {seconds}"]
     if stage.recall is not None:
         words.append(f"keeps {stage.recall:.0%} of the top 1 %")
     if stage.regret is not None:

@@ -151,39 +151,39 @@ def _unfinished(found: SearchFolder) -> Iterator[str]:
 def _verdict(found: SearchFolder, end: Mapping[str, Any]) -> Iterator[str]:
     best, random = end["best"], end["random"]
     yield (
-        f"The best architecture reaches {spread(best['test'])} % on the test set:"
-        f" {best['text']}. It was chosen from {len(found.whole)} that were trained to the last"
-        f" epoch, in {duration(float(found.trainings['at'].max()))}."
+        f"The best architecture found reaches {spread(best['test'])} % on the test set, the median"
+        f" of {len(end['drawn'])} random ones, trained the same way, {spread(random['test'])} %."
     )
-    yield _difference(best["test"], random["test"], end["drawn"])
-    observed, again = found.whole.iloc[0]["val_acc"], _mean(best["valid"])
+    yield _difference(best["test"], random["test"])
     yield (
-        f"The training for which it was chosen validated at {observed:.2f} %, trainings with other"
-        f" seeds at {again:.2f} % on average: so much does the choice flatter."
+        f"It is {best['text']}, chosen from {len(found.whole)} that were trained to the last epoch"
+        f" within {duration(float(found.trainings['at'].max()))}. The training for which it was"
+        f" chosen validated at {found.whole.iloc[0]['val_acc']:.2f} %; with other seeds it"
+        f" validates at {_mean(best['valid']):.2f} % on average."
     )
     if failed := int((found.trainings["fault"] != "").sum()):
         yield f"{failed} trainings failed; they are listed below."
 
 
-def _difference(best: list[float], random: list[float], drawn: list[Any]) -> str:
-    lead = _mean(best) - _mean(random)
-    words = (
-        f"The median of {len(drawn)} random architectures, trained the same way, reaches"
-        f" {spread(random)} %"
-    )
+def _difference(best: list[float], random: list[float]) -> str:
+    lead = round(_mean(best) - _mean(random), 2) + 0.0
+    words = f"A difference of {lead:+.2f} points" if lead else "No difference"
     p = welch(best, random)
     if p is None:
-        return f"{words}, {abs(lead):.2f} points {'less' if lead > 0 else 'more'}."
+        return f"{words}; with so few seeds nobody can say what chance has to do with it."
+    test = f"Welch's t test over {len(best)} seeds each, p = {p:.2g}"
     if p >= _LEVEL:
         return (
-            f"{words}: a difference of {lead:+.2f} points, which training seeds alone may explain"
-            f" (Welch's t test over {len(best)} seeds each, p = {p:.2g}). By this test the search"
-            " has found nothing better than chance gives."
+            f"{words} that the seeds of the trainings could not explain ({test}): by this test"
+            " the search has found nothing better than chance gives."
+            if not lead
+            else f"{words}, which the seeds of the trainings alone may explain ({test}): by this"
+            " test the search has found nothing better than chance gives."
         )
-    worse = "" if lead > 0 else " The search has found something worse than chance gives."
+    verdict = "better" if lead > 0 else "worse"
     return (
-        f"{words}: a difference of {lead:+.2f} points, more than training seeds explain (Welch's t"
-        f" test over {len(best)} seeds each, p = {p:.2g}).{worse}"
+        f"{words}, more than the seeds of the trainings explain ({test}): the search has found"
+        f" something {verdict} than chance gives."
     )
 
 

@@ -34,11 +34,12 @@ def progress(found: SearchFolder) -> Figure | None:
     ax.plot(minutes[whole], trainings["val_acc"][whole], "o", color=_FOUND.colour, ms=4,
             label="trained to the last epoch")  # fmt: skip
     if whole.any():
-        best = trainings["val_acc"][whole].cummax()
-        ax.step(minutes[whole], best, where="post", color=_FOUND.colour, lw=1.2)
+        best = [*trainings["val_acc"][whole].cummax()]
+        times, best = [*minutes[whole], minutes.max()], [*best, best[-1]]
+        ax.step(times, best, where="post", color=_FOUND.colour, lw=1.2)
     ax.set(xlabel="minutes of search", ylabel="validation accuracy (%)")
     _zoom(ax, trainings["val_acc"])
-    ax.legend(loc="lower right")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     ax.grid(color=_GREY, alpha=0.25)
     return fig
 
@@ -68,11 +69,12 @@ def _front(ax: Axes, whole: pd.DataFrame, column: str, best: str) -> None:
             label="nothing is better in both")  # fmt: skip
     chosen = whole[whole["architecture"] == best].head(1)
     ax.plot(chosen[column], chosen["val_acc"], "*", color=_OTHER.colour, ms=14, label="chosen")
-    ax.set_xscale("log")
-    plain_log_ticks(ax.xaxis)
+    if column == "params":
+        ax.set_xscale("log")
+        plain_log_ticks(ax.xaxis)
     _zoom(ax, whole["val_acc"])
     ax.grid(color=_GREY, alpha=0.25)
-    ax.legend(loc="lower right")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 
 
 def final(found: SearchFolder) -> Figure | None:
@@ -104,7 +106,7 @@ def passing(found: SearchFolder) -> Figure | None:
     if not stages:
         return None
     fig = figure(9.6, 0.5 * len(stages) + 0.9)
-    bars(fig.add_subplot(), stages, _FOUND)
+    bars(fig.add_subplot(), stages, _FOUND, "s")
     return fig
 
 

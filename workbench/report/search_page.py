@@ -25,7 +25,7 @@ def write_search_report(found: SearchFolder) -> Path:
 def content(found: SearchFolder) -> dict[str, Any]:
     """Return everything the page shows."""
     study, end = found.meta["study"], found.conclusion
-    entry = study["strategies"][0]
+    entry, facts = study["strategies"][0], next(iter(found.meta["benchmarks"].values()))
     failed = found.trainings[found.trainings["fault"] != ""]
     return common(found.meta, found.runs, "entry") | {
         "compared": "strategy",
@@ -42,10 +42,7 @@ def content(found: SearchFolder) -> dict[str, Any]:
         "faults": [*failed[["architecture", "fault"]].head(_LISTED).itertuples(index=False)],
         "failed": len(failed),
         "parameters": parameters_text(found.meta["parameters"][entry["label"]]),
-        "options": [
-            (key, parameters_text(study["benchmarks"][0][key]))
-            for key in ("network", "training", "data")
-        ],
+        "options": [(key, parameters_text(facts[key])) for key in ("network", "training", "data")],
         "source": _source(found.folder) if end else "",
     }
 
@@ -77,8 +74,8 @@ def _figures(found: SearchFolder) -> Iterator[tuple[str, str, str]]:
             "What the funnel lets through",
             figures.passing(found),
             "Candidates of a mean round that come into a stage (light) and are let through (dark),"
-            " and the seconds of the stage on all workers together. A short training is paid in its"
-            " own stage, what goes on of it in the last.",
+            " and the seconds of the stage in all rounds, on all workers together. A short training"
+            " is paid in its own stage, what goes on of it in the last.",
         ),
     ]
     for i, (title, drawing, caption) in enumerate(drawn):

@@ -1,0 +1,135 @@
+"""A network written as a file computes what it computed: to the bit, in a process without us."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from workbench import space
+from workbench.errors import PluginError
+from workbench.networks import build
+from workbench.networks.export import Standardised, export
+from workbench.networks.latency import latency
+
+SHAPES = {"nb201": (3, 9, 9), "mlp": (1, 8, 8), "fcnet": (20,)}
+
+
+def _again(text: str, weights: dict[str, Tensor]) -> nn.Module:
+    names: dict[str, Any] = {}
+    exec(compile(text, "best.py", "exec"), names)
+    made: nn.Module = names["Best"]()
+    made.load_state_dict(weights)
+    return made
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_outputs_and_gradients_are_the_same(name: str) -> None:
+    """The independent source is the network itself, in evaluation and in training."""
+    where, shape = space(name), SHAPES[name]
+    x = torch.randn((5, *shape), generator=torch.Generator().manual_seed(1))
+    for i, arch in enumerate(where.sample(12, np.random.default_rng(0)).tolist()):
+        small = {"channels": 4, "cells": 2} if name == "nb201" else {}
+        network = build(where, tuple(arch), shape, 7, seed=i, **small)
+        text, weights = export(network, "Best", "A network.")
+        made = _again(text, weights)
+        assert _count(made) == _count(network)
+        assert torch.equal(made.eval()(x), network.eval()(x))
+        if name == "nb201":  # the others have dropout, whose masks differ
+            assert torch.equal(made.train()(x), network.train()(x))
+        assert imported(text) == {"torch"}
+
+
+def _count(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def imported(text: str) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(str(node.module).partition(".")[0])
+    return found
+
+
+def test_it_standardises_what_it_is_given() -> None:
+    arch, where = (3, 1, 2, 3, 4, 3), space("nb201")
+    network = build(where, arch, (2, 8, 8), 3, channels=4, cells=1)
+    mean, deviation = torch.tensor([[[4.0]], [[1.0]]]), torch.tensor([[[2.0]], [[torch.inf]]])
+    made = _again(*export(Standardised(network, mean, deviation), "Best", "A network.")).eval()
+    x = torch.rand((4, 2, 8, 8), generator=torch.Generator().manual_seed(2)) * 16
+    by_hand = torch.stack([(x[:, 0] - 4) / 2, torch.zeros_like(x[:, 1])], dim=1)
+    assert torch.equal(made(x), network.eval()(by_hand))
+
+
+class Weighted(nn.Module):
+    """Uses a parameter and a buffer of its own, beside torch's layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor([2.0, 3.0]))
+        self.shift: Tensor
+        self.register_buffer("shift", torch.tensor(1.0))
+        self.inner = nn.ModuleDict({"a-b": nn.Linear(2, 2)})
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.inner["a-b"](x * self.scale + self.shift))
+
+
+class Branching(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x if x.sum() > 0 else -x
+
+
+class Foreign(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return _ours(x)
+
+
+@torch.fx.wrap
+def _ours(x: Tensor) -> Tensor:
+    return x
+
+
+class OwnLeaf(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = nn.LPPool2d(2, 3, ceil_mode=True)
+        self.drop = nn.Dropout(0.25)
+        self.flat = nn.Flatten()
+        self.last = nn.Linear(8, 2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.last(self.flat(self.drop(self.pool(x))))
+        return found
+
+
+@pytest.mark.parametrize(
+    ("network", "shape"), [(Weighted(), (4, 2)), (OwnLeaf(), (3, 2, 5, 5))], ids=["own", "leaves"]
+)
+def test_networks_of_others(network: nn.Module, shape: tuple[int, ...]) -> None:
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(3))
+    text, weights = export(network.eval(), "Best", "A network.")
+    assert torch.equal(_again(text, weights).eval()(x), network(x))
+
+
+@pytest.mark.parametrize(
+    ("network", "why"), [(Branching(), "cannot follow it"), (Foreign(), "it calls .*_ours")]
+)
+def test_what_cannot_be_written_says_why(network: nn.Module, why: str) -> None:
+    with pytest.raises(PluginError, match=why):
+        export(network, "Best", "A network.")
+
+
+def test_latency_grows_with_the_network() -> None:
+    """Twenty times the work takes at least twice as long, whatever else the machine does."""
+    where, arch, shape = space("nb201"), (3,) * 6, (3, 32, 32)
+    small = build(where, arch, shape, 10, channels=4, cells=1)
+    large = build(where, arch, shape, 10, channels=32, cells=3)
+    assert latency(large, shape) > 2 * latency(small, shape) > 0
