@@ -164,7 +164,7 @@ class _Processes(ThreadPoolExecutor, Workers):
         super().__init__(count)
         self._mine = threading.local()
         self._places = count_from(0)
-        self._gpus = gpus
+        self._gpus = _names(gpus)
         self._size = count
 
     @property
@@ -205,13 +205,13 @@ class _Processes(ThreadPoolExecutor, Workers):
             return {}
         if not hasattr(self._mine, "place"):
             self._mine.place = next(self._places)
-        return {"CUDA_VISIBLE_DEVICES": _visible(self._mine.place % self._gpus)}
+        return {"CUDA_VISIBLE_DEVICES": self._gpus[self._mine.place % len(self._gpus)]}
 
 
-def _visible(index: int) -> str:
-    """Return by what name CUDA knows the GPU that has an index here."""
+def _names(gpus: int) -> list[str]:
+    """Return by what names CUDA knows the GPUs that are visible here."""
     shown = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
-    return shown[index] if shown else str(index)
+    return (shown or [*map(str, range(gpus))])[:gpus]
 
 
 class _Cluster(Workers):

@@ -86,8 +86,9 @@ def seconds_of(text: str) -> float:
     ValueError
         It is none.
     """
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
-    if not parts or "".join(map("".join, parts)) != text.replace(" ", ""):
+    dense = text.replace(" ", "")
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", dense)
+    if not parts or "".join(map("".join, parts)) != dense:
         raise ValueError(f"a budget is a duration such as 90s, 10m or 1h30m; got {text!r}")
     seconds = sum(float(count) * _UNITS[unit] for count, unit in parts)
     if seconds <= 0:
