@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import friedmanchisquare, mannwhitneyu, trim_mean
 
-from workbench.statistics.bootstrap import Interval, interval, iqm, mean_bands
+from workbench.statistics.aggregates import iqm
+from workbench.statistics.bootstrap import Interval, interval, mean_bands
 from workbench.statistics.comparison import compare_all, holm, least_p, mann_whitney, mean_ranks
 from workbench.statistics.verdict import tally, verdict
 from workbench.types import Floats

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -12,10 +13,11 @@ from workbench.types import Floats
 
 
 class Difference(NamedTuple):
-    """The best of several methods against another: both paired over ``pairs`` splits or tasks.
+    """The better of two methods, or the best of several, against another.
 
-    ``mean`` is how far the other lies below, ``p`` of the two-sided Wilcoxon signed-rank test,
-    ``adjusted`` the same after Holm's correction over all the others.
+    Both are paired over ``pairs`` splits or tasks; ``mean`` is how far the other lies below, ``p``
+    of the two-sided Wilcoxon signed-rank test, ``adjusted`` the same after Holm's correction over
+    all the others, or all the pairs.
     """
 
     best: str
@@ -46,6 +48,18 @@ def against(best: str, scores: Mapping[str, Floats]) -> list[Difference]:
         Difference(best, other, float(gap.mean()), len(gap), float(raw), float(adjusted))
         for other, gap, raw, adjusted in zip(others, gaps, p, holm(p), strict=True)
     ]
+
+
+def all_pairs(scores: Mapping[str, Floats]) -> list[Difference]:
+    """Return every pair of methods, that of the higher mean as its ``best``, Holm over all pairs.
+
+    ``scores[method]`` is ``(pairs,)``: one number a task, say, the same tasks in all. Benavoli,
+    Corani and Mangili, "Should We Really Use Post-Hoc Tests Based on Mean-Ranks?", JMLR 17, 2016,
+    say why pairs are better compared so than by mean ranks, which hang on all the other methods.
+    """
+    found = [against_the_best({a: scores[a], b: scores[b]})[0] for a, b in combinations(scores, 2)]
+    adjusted = holm(np.array([pair.p for pair in found]))
+    return [pair._replace(adjusted=float(q)) for pair, q in zip(found, adjusted, strict=True)]
 
 
 def signed_rank(differences: Floats) -> float:
