@@ -1,7 +1,7 @@
 """Studies drawn from real regrets, of which the true answer is known; also measures coverage.
 
 ``python -m tests.simulated_studies`` prints the tables of docs/statistics.md: 10,000 studies a
-number, in about fifteen minutes.
+number, in about twenty minutes.
 """
 
 from __future__ import annotations
