@@ -110,7 +110,7 @@ def test_studies_to_warn_of() -> None:
     assert small_study(1, 5) == "Only 1 run each: there are no intervals."
     said = small_study(5, 4)
     assert said is not None
-    assert said.startswith("Only 5 runs each on 4 benchmarks: 95 % intervals are too narrow.")
+    assert said.startswith("Only 5 runs each: 95 % intervals are too narrow.")
     assert f" {100 * COVERAGE[5, 3]:.0f} % of them" in said
     narrow = {runs for (runs, _), covered in COVERAGE.items() if covered < FEW}
     assert min({runs for runs, _ in COVERAGE} - narrow) == ENOUGH > max(narrow)

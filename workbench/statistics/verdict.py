@@ -97,7 +97,7 @@ def small_study(runs: int, tasks: int) -> str | None:
     if not covered:
         return f"{few}: there are no intervals."
     return (
-        f"{few} on {counted(tasks, 'benchmark')}: 95 % intervals are too narrow. In simulated"
+        f"{few}: 95 % intervals are too narrow. In simulated"
         f" studies of this size, or the next smaller, {100 * covered:.0f} % of them hold the truth."
     )
 
