@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import friedmanchisquare, mannwhitneyu, trim_mean
 
-from workbench.statistics.bootstrap import Interval, interval, iqm, mean_bands
+from workbench.statistics.aggregates import iqm
+from workbench.statistics.bootstrap import Interval, interval, mean_bands
 from workbench.statistics.comparison import compare_all, holm, least_p, mann_whitney, mean_ranks
+from workbench.statistics.trust import COVERAGE
 from workbench.statistics.verdict import tally, verdict
 from workbench.types import Floats
 
@@ -78,16 +85,6 @@ def test_probability_of_improvement_counts_pairs() -> None:
     assert mann_whitney(np.ones(5), np.ones(5)) == (0.5, 1.0)
 
 
-def test_false_positives_stay_below_the_level() -> None:
-    """Families of ten true nulls: at most 5 % show any difference (2,000 families, + 3 sigma)."""
-    rng = np.random.default_rng(1)
-    wrong = 0
-    for _ in range(2000):
-        p = np.array([mann_whitney(*rng.normal(size=(2, 12)))[1] for _ in range(10)])
-        wrong += bool((holm(p) < 0.05).any())
-    assert wrong / 2000 <= 0.05 + 3 * (0.05 * 0.95 / 2000) ** 0.5
-
-
 def test_ranks_are_those_of_friedmans_test() -> None:
     """Friedman's statistic follows from mean ranks: 12 n / (k (k + 1)) sum (R - (k + 1) / 2)^2."""
     scores = np.random.default_rng(0).normal(size=(4, 14))
@@ -135,3 +132,33 @@ def test_verdict_on_mixed_results() -> None:
     mixed = compare_all({"t1": _samples(3.0), "t2": _samples(-3.0)})
     said = " ".join(verdict(pooled, mixed, 30, "100 queries"))
     assert "really better on 1 and really worse on 1 of 2" in said
+
+
+PAGE = (Path(__file__).parent.parent / "docs" / "statistics.md").read_text(encoding="utf-8")
+
+
+def test_code_of_the_page_works() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Interval(") == 2
+
+
+def test_page_names_what_exists() -> None:
+    """Every `module.function` of the page is one."""
+    named = set(re.findall(r"`([a-z]+\.[a-z_]+)`", PAGE)) - {"workbench.statistics"}
+    assert len(named) > 20
+    for name in named:
+        module, function = name.split(".")
+        assert hasattr(import_module(f"workbench.statistics.{module}"), function), name
+
+
+def test_page_has_the_coverage_that_the_report_warns_by() -> None:
+    """In the first table of numbers: runs, then 1, 3 and 5 tasks of both; the lower one counts."""
+    table = PAGE[PAGE.index("### Of the IQM") : PAGE.index("### Of the mean")]
+    rows = re.findall(r"^\| (\d+) \|" + r" (\.\d+) \|" * 6, table, re.MULTILINE)
+    assert len(rows) * 3 == len(COVERAGE)
+    for runs, *covered in rows:
+        shares = np.array(covered, dtype=float).reshape(2, 3).min(axis=0)
+        for tasks, share in zip((1, 3, 5), shares, strict=True):
+            assert COVERAGE[int(runs), tasks] == share

@@ -20,7 +20,8 @@ from workbench.harness.store import read_measures, read_meta, read_runs, read_ta
 from workbench.report.numbers import part_of
 from workbench.report.render import write_text
 from workbench.spaces import Space
-from workbench.statistics.bootstrap import Interval, interval, iqm
+from workbench.statistics.aggregates import iqm
+from workbench.statistics.bootstrap import Interval, interval
 from workbench.types import Floats
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from workbench.statistics.improvement import vargha_delaney
 from workbench.types import Floats
 
 LEVEL = 0.05
@@ -55,7 +56,7 @@ def mann_whitney(a: Floats, b: Floats) -> tuple[float, float]:
     if np.ptp(np.concatenate([a, b])) == 0:
         return 0.5, 1.0
     result = mannwhitneyu(a, b, alternative="two-sided")
-    return float(result.statistic / (len(a) * len(b))), float(result.pvalue)
+    return vargha_delaney(a, b), float(result.pvalue)
 
 
 def least_p(runs: int) -> float:

@@ -8,9 +8,7 @@ from typing import NamedTuple
 
 from workbench.statistics.bootstrap import Interval
 from workbench.statistics.comparison import LEVEL, Comparison, least_p
-
-_FEW = 10
-_ENOUGH = 30
+from workbench.statistics.trust import ENOUGH, trusted
 
 
 class Tally(NamedTuple):
@@ -55,7 +53,8 @@ def verdict(
     order = sorted(pooled, key=lambda s: -pooled[s].estimate)
     best, rest = order[0], order[1:]
     scale = "1 is the best architecture of a benchmark, 0 the mean random one"
-    few = _few(runs)
+    tasks = len({c.task for c in comparisons})
+    few = [said for said in [small_study(runs, max(tasks, 1))] if said]
     if not rest or not comparisons:
         return [
             f"After {budget}, {best} has a normalised score of {_interval(pooled[best])}; {scale}.",
@@ -73,7 +72,6 @@ def verdict(
             f" {counted(len(comparisons), 'comparison')} can reach the 5 % level.",
             *few,
         ]
-    tasks = len({c.task for c in comparisons})
     said += _against(best, rest, comparisons, tasks)
     said += _last(order, comparisons, tasks)
     said.append(
@@ -91,14 +89,17 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-def _few(runs: int) -> list[str]:
-    if runs < _FEW:
-        return [
-            f"Only {counted(runs, 'run')} each: intervals are much too narrow, if there are any."
-        ]
-    if runs < _ENOUGH:
-        return [f"With {runs} runs each, the intervals are somewhat too narrow."]
-    return []
+def small_study(runs: int, tasks: int) -> str | None:
+    """Return what to say of a study whose intervals are too narrow; None where they are not."""
+    if runs >= ENOUGH:
+        return None
+    few, covered = f"Only {counted(runs, 'run')} each", trusted(runs, tasks)
+    if not covered:
+        return f"{few}: there are no intervals."
+    return (
+        f"{few}: 95 % intervals are too narrow. In simulated"
+        f" studies of this size, or the next smaller, {100 * covered:.0f} % of them hold the truth."
+    )
 
 
 def _against(
