@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import workbench as wb
+from workbench import registry
 from workbench.data._base import Benchmark
 from workbench.errors import PluginError, StudyError
 from workbench.harness.drive import run_study
@@ -131,7 +132,8 @@ def test_costs_are_those_of_the_table_to_the_bit(workers: int) -> None:
     scored: set[tuple[int, ...]] = set()
     for passage in made.ledger:
         if passage.stage == "proxies" and passage.asked:
-            asked.append([arch for arch in passage.arrived if arch not in scored])
+            new = [arch for arch in passage.arrived if arch not in scored]
+            asked += [new[i : i + 40] for i in range(0, len(new), 40)]
             scored.update(passage.arrived)
     stored = bench.proxies.names  # type: ignore[attr-defined]
     columns = [stored.index("synflow"), stored.index("meco")]
@@ -169,6 +171,77 @@ def test_short_trainings_are_ranked_by_their_last_score_without_whole_curves() -
     assert [(t.arch, t.epochs, t.continues) for t in asked if isinstance(t, Trial)] == [
         (t.arch, None, t.id) for t in (trials[5], trials[4]) if isinstance(t, Trial)
     ]
+
+
+PROPOSERS: list[Any] = [
+    "random_search",
+    "random_distinct",
+    {"name": "regularized_evolution", "population": 4, "sample": 2},
+    "local_search",
+    "reinforce",
+    "predictor_guided",
+]
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("proposer", PROPOSERS, ids=str)
+def test_any_strategy_proposes_and_is_told_what_became_of_it(
+    proposer: Any, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against a list of asks and tells, kept beside the strategy: each is told once at most."""
+    asked, told = _spied(monkeypatch, proposer)
+    made, log = _run(12, workers, 5, candidates=40, proposer=proposer)
+    started = [r.arch for r in log.records if r.continues is None]
+    assert len({*started}) == len(started)
+    full = {r.arch: r.score for r in log.records if r.epochs == 24 and r.step_told is not None}
+    kept = {arch for p in made.ledger for arch in p.arrived}
+    where = made.space
+    assert len({trial.id for trial, _ in told}) == len(told)
+    assert {trial.id for trial, _ in told} <= {trial.id for trial in asked}
+    assert kept <= {_canonical(where, trial) for trial in asked}
+    scored = {_canonical(where, t): o.score for t, o in told if o.status is Status.OK}
+    assert scored == full
+    assert all(o.score is None for _, o in told if o.status is Status.STOPPED)
+    finished = [p for p in made.ledger if p.kept is not None and p.stage != "full"]
+    dropped = {arch for p in finished for arch in p.arrived if arch not in (p.kept or ())}
+    assert dropped - {*full} <= {_canonical(where, trial) for trial, _ in told}
+
+
+def _spied(monkeypatch: pytest.MonkeyPatch, proposer: Any) -> tuple[list[Trial], list[Any]]:
+    """Return lists of what a strategy asks for and is told."""
+    asked: list[Trial] = []
+    told: list[Any] = []
+    name = proposer["name"] if isinstance(proposer, dict) else proposer
+    cls: Any = registry.load("strategies", name)
+    ask, tell = cls.ask, cls.tell
+
+    def spied_ask(self: Any) -> Any:
+        trial = ask(self)
+        asked.extend([trial] if trial is not None else [])
+        return trial
+
+    def spied_tell(self: Any, trial: Any, observation: Any) -> None:
+        told.append((trial, observation))
+        tell(self, trial, observation)
+
+    monkeypatch.setattr(cls, "ask", spied_ask)
+    monkeypatch.setattr(cls, "tell", spied_tell)
+    return asked, told
+
+
+def _canonical(where: Any, trial: Trial) -> tuple[int, ...]:
+    return tuple(where.canonical(np.array([trial.arch], dtype=np.int16))[0].tolist())
+
+
+def test_the_predictor_learns_from_short_trainings_first() -> None:
+    """It ranks as soon as ten were trained, for however long; by scores of one length."""
+    made, log = _run(8, 4, 7)
+    stages = [p for p in made.ledger if p.stage == "predictor" and p.kept is not None]
+    assert [p.ranked for p in stages] == sorted(p.ranked for p in stages)
+    assert stages[-1].ranked
+    assert sum(r.epochs == 24 for r in log.records) < 10
+    short = {r.arch: r.score for r in log.records if r.epochs == 8 and r.step_told is not None}
+    assert made._after_short == short
 
 
 class Small(Benchmark):
@@ -300,6 +373,10 @@ def test_a_funnel_section_is_an_entry_of_filtered() -> None:
         ({"proxies": ["az_nas"]}, r"strategies\[0\].*unknown stored zero-cost score 'az_nas'"),
         ({"short_epochs": 24}, r"strategies\[0\].short_epochs: .* Got 24"),
         ({"extrapolator": "sotl"}, r"strategies\[0\].extrapolator: .* reads scores.* Got 'sotl'"),
+        ({"proposer": "asha"}, r"strategies\[0\].proposer: .*whole trainings.* Got 'asha'"),
+        ({"proposer": "randm"}, "unknown strategy 'randm'"),
+        ({"proposer": {"name": "reinforce", "rate": 1}}, r"proposer: .*and no 'rate'"),
+        ({"proposer": 3}, r"strategies\[0\].proposer: .* Got 3"),
         ({"acquisition": "ucb", "predictor": "ridge"}, r"strategies\[0\].acquisition: .* 'mean'"),
         ({"predictor": {"name": "ridge", "alpha": "a"}, "acquisition": "mean"}, "predictor"),
     ],

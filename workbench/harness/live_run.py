@@ -116,8 +116,7 @@ class LiveRun:
         """
         work = self.flying[number]
         if isinstance(work.asked, Task):
-            result, cost = outcome
-            entry = {"done": number, "result": np.asarray(result).tolist(), "cost": cost}
+            entry = {"done": number, **_done(outcome)}
             self._note(entry, now)
             self._tell_task(work.asked, entry, now)
             return None
@@ -268,8 +267,12 @@ class LiveRun:
         self._end(task.id, now)
         record: Any = self.records[task.id]
         self.records[task.id] = record._replace(cost=entry["cost"])
-        result = np.array(entry["result"], dtype=np.float64)
-        self.strategy.tell(task, Observation(Status.OK, None, cost=entry["cost"], result=result))
+        if entry["result"] is None:
+            observation = Observation(Status.FAILED, None, cost=entry["cost"])
+        else:
+            result = np.array(entry["result"], dtype=np.float64)
+            observation = Observation(Status.OK, None, cost=entry["cost"], result=result)
+        self.strategy.tell(task, observation)
 
     def _end(self, number: int, now: float) -> None:
         record: Any = self.records[number]
@@ -301,6 +304,14 @@ def _what(asked: Trial | Task) -> dict[str, Any]:
     if isinstance(asked, Task):
         return {"task": asked.name}
     return {"arch": [*map(int, asked.arch)], "epochs": asked.epochs, "continues": asked.continues}
+
+
+def _done(outcome: tuple[Any, float] | str) -> dict[str, Any]:
+    """Return what a log says of a task's outcome."""
+    if isinstance(outcome, str):
+        return {"result": None, "cost": 0.0, "fault": outcome}
+    result, cost = outcome
+    return {"result": np.asarray(result).tolist(), "cost": cost, "fault": ""}
 
 
 def _came(outcome: Evaluation | str) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
@@ -29,12 +28,11 @@ from workbench.harness.runner import make_strategy
 from workbench.harness.search_study import SearchStudy
 from workbench.harness.stopping import Watch
 from workbench.harness.store import Store, open_store, read_meta
-from workbench.harness.tasks import joined, lost, parts, perform
+from workbench.harness.tasks import perform
 from workbench.types import Evaluation, Progress, Shows, Task
 
 _LOOK = 0.25
 _PATIENCE = 5.0
-_PARTS_A_WORKER = 4
 CONCLUSION = "conclusion"
 """Under which key a folder says what its search came to."""
 
@@ -147,9 +145,7 @@ class _Search:
         with shows("going through the log", "entries") as shown:
             self.run.replay(_counted(log, shown))
         self._before, self._started = self.run.ended, time.monotonic()
-        self._futures: dict[Future[Any], tuple[int, int]] = {}
-        self._parts: dict[int, list[Any]] = {}
-        self._waiting: deque[tuple[tuple[int, int], Task]] = deque()
+        self._futures: dict[Future[Any], int] = {}
         self._sated = False
         self._heard = time.monotonic()
 
@@ -204,22 +200,14 @@ class _Search:
             yield stage, sum(len(p.arrived) for p in mine), sum(len(p.kept or ()) for p in mine)
 
     def _fill(self, workers: Workers) -> None:
-        """Give every worker something to do: a training before a part of a task.
-
-        Where nothing is wanted, or a task, it is not asked again until a tell, or until the parts
-        of the task are all given out.
-        """
-        while len(self._futures) < max(workers.size, 1):
-            work = None if self._sated or self._used_up else self.run.ask(self.seconds)
-            self._sated = self._sated or work is None or isinstance(work.asked, Task)
+        """Give every worker something to do; what wants nothing is not asked until it is told."""
+        while not self._sated and len(self._futures) < max(workers.size, 1):
+            if self._used_up:
+                return
+            work = self.run.ask(self.seconds)
+            self._sated = work is None
             if work is not None:
                 self._submit(workers, work)
-            elif self._waiting:
-                key, piece = self._waiting.popleft()
-                self._sated = self._sated and bool(self._waiting)
-                self._start(workers, key, _perform, piece)
-            else:
-                return
 
     @property
     def _used_up(self) -> bool:
@@ -229,15 +217,11 @@ class _Search:
     def _submit(self, workers: Workers, work: Work) -> None:
         asked = work.asked
         if isinstance(asked, Task):
-            pieces = parts(asked, _PARTS_A_WORKER * max(workers.size, 1))
-            self._parts[asked.id] = [(piece, None) for piece in pieces]
-            self._waiting += [((asked.id, place), piece) for place, piece in enumerate(pieces)]
+            args: tuple[Any, ...] = _perform, asked
         else:
-            self._start(workers, (asked.id, 0), _train, asked.arch, work.epochs, work.replicate)
-
-    def _start(self, workers: Workers, key: tuple[int, int], job: Any, *args: Any) -> None:
-        future = workers.submit(_checked, self.bench, self.bench.sha256 or "", job, *args)
-        self._futures[future] = key
+            args = _train, asked.arch, work.epochs, work.replicate
+        future = workers.submit(_checked, self.bench, self.bench.sha256 or "", *args)
+        self._futures[future] = asked.id
 
     def _hear(self, workers: Workers) -> None:
         """Wait for a moment, and take in what has ended, in the order in which it was begun."""
@@ -251,17 +235,11 @@ class _Search:
             self._take(workers, future)
 
     def _take(self, workers: Workers, future: Future[Any]) -> None:
-        number, place = self._futures.pop(future)
+        number = self._futures.pop(future)
         try:
             outcome = future.result()
         except WorkerDied as error:
             outcome = str(error)
-        if number in self._parts:
-            pieces = self._parts[number]
-            pieces[place] = pieces[place][0], _of_task(pieces[place][0], outcome)
-            if any(result is None for _, result in pieces):
-                return
-            outcome = joined([result for _, result in self._parts.pop(number)])
         self._sated = False
         further = self.run.take(number, outcome, self.seconds)
         if further is not None:
@@ -272,11 +250,6 @@ def _counted(log: list[tuple[int, str]], shown: Progress) -> Iterator[tuple[int,
     for i, entry in enumerate(log):
         yield entry
         shown(i + 1, len(log), 0)
-
-
-def _of_task(piece: Task, outcome: Any) -> Any:
-    """Return what a part of a task came to; nothing that is known where its process died."""
-    return lost(piece) if isinstance(outcome, str) else outcome
 
 
 def _checked(bench: Any, sha256: str, job: Callable[..., Any], *args: Any) -> Any:

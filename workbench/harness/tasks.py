@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -41,24 +41,6 @@ def proxies(payload: tuple[list[Any], Mapping[str, Any]], bench: Benchmark) -> t
     scores, seconds = found if found is not None else _scored(bench, archs, names, settings)
     up = [registry.load("proxies", name).higher_is_better for name in names]
     return np.where(up, scores, -scores), float(np.nansum(seconds))
-
-
-def parts(task: Task, count: int) -> list[Task]:
-    """Return a task as up to so many, which ``joined`` makes one of again."""
-    archs, settings = task.payload
-    pieces = np.array_split(np.arange(len(archs)), min(count, len(archs)))
-    return [task._replace(payload=([archs[i] for i in piece], settings)) for piece in pieces]
-
-
-def joined(results: Sequence[tuple[Floats, float]]) -> tuple[Floats, float]:
-    """Return what a task came to, and its seconds, from those of its parts in their order."""
-    return np.concatenate([scores for scores, _ in results]), sum(cost for _, cost in results)
-
-
-def lost(task: Task) -> tuple[Floats, float]:
-    """Return what a part came to whose process was killed: scores that nobody knows."""
-    archs, settings = task.payload
-    return np.full((len(archs), len(settings["names"])), np.nan), 0.0
 
 
 def _scored(

@@ -44,9 +44,11 @@ class ProxyScores:
 
     def rank(self, candidates: Sequence[Candidate]) -> Floats | None:
         """Return the sum of ranks over the proxies; a score that is missing ranks last."""
-        if not candidates or self.unknown(candidates):
+        if len(self.unknown(candidates)) == len(candidates):
             return None
-        scores = np.array([self._known[c.arch] for c in candidates], dtype=np.float64)
+        missing = [np.nan] * len(self.settings["names"])
+        known = [self._known.get(c.arch, missing) for c in candidates]
+        scores = np.array(known, dtype=np.float64)
         ranks = rankdata(np.where(np.isfinite(scores), scores, -np.inf), axis=0)
         return np.asarray(ranks.sum(axis=1))
 

@@ -30,6 +30,7 @@ from workbench.strategies._filters import (
     proxy_settings,
 )
 from workbench.strategies._funnel import FULL, Candidate, Passage, Round, best, check_keep
+from workbench.strategies._proposer import proposer_of
 from workbench.strategies._rungs import check_epochs
 from workbench.types import Arch, Floats, Observation, Task, Trial
 
@@ -37,6 +38,8 @@ STAGES = ("proxies", "predictor", "short")
 
 _KEEP = {"proxies": 0.2, "predictor": 6, "short": 2}
 _FITTED_ON = 500
+_PASS = 40
+"""Architectures that are scored by one task, so that several workers share a round's."""
 
 
 class Filtered(Strategy):
@@ -50,8 +53,12 @@ class Filtered(Strategy):
         How many each stage keeps; below 1, which share of what came in.
     candidates : int >= 1, default 300
         How many are proposed in a round.
+    proposer : str, mapping or None, default None
+        A strategy by name, or a mapping with its ``name`` and parameters, whose asks are the
+        candidates. It is told the scores of those trained in full, and that the others were
+        stopped. None: a mixture of random ones and mutations.
     random_part : float in [0, 1], default .5
-        The part of them that is random; the others are mutations of the best.
+        The part of the mixture that is random; the others are mutations of the best.
     elites : int >= 1, default 10
         How many of the best trained in full are mutated.
     proxies : list of str or mapping, default ``["synflow", "meco"]``
@@ -98,6 +105,7 @@ class Filtered(Strategy):
         stages: Sequence[str] = STAGES,
         keep: Mapping[str, int | float] | None = None,
         candidates: int = 300,
+        proposer: Given = None,
         random_part: float = 0.5,
         elites: int = 10,
         proxies: Sequence[str] | Mapping[str, Any] = ("synflow", "meco"),
@@ -128,6 +136,7 @@ class Filtered(Strategy):
             encoder = seeded(self._model.encoder, rng)
             self._model.encoder = encoder.fit(space.sample(_FITTED_ON, rng))
         self._draws = DistinctDraws(space, rng, space.canonical)
+        self._proposer = None if proposer is None else proposer_of(self, proposer, space, rng)
         self._rounds: list[Round] = []
         self._open: dict[int, tuple[Round, Passage]] = {}
         self._known: list[tuple[Arch, float]] = []
@@ -175,6 +184,8 @@ class Filtered(Strategy):
             going.waiting -= 1
             if score is not None:
                 going.told.append(told)
+            else:
+                self._drop([arch])
 
     def _several(self, epochs: Sequence[int] | None) -> tuple[int, ...]:
         """Return the epochs; a single one will do where there is no short training."""
@@ -234,7 +245,10 @@ class Filtered(Strategy):
         if stage != FULL:
             scores = self._rank(stage, going.candidates) if going.candidates else None
             going.passage.ranked = scores is not None
-            going.candidates = best(going.candidates, scores, self.keep[stage])
+            before = going.candidates
+            going.candidates = best(before, scores, self.keep[stage])
+            kept = {c.arch for c in going.candidates}
+            self._drop([c.arch for c in before if c.arch not in kept])
         going.passage.kept = tuple(c.arch for c in going.candidates)
 
     def _enter(self, going: Round) -> bool:
@@ -249,8 +263,9 @@ class Filtered(Strategy):
         going.told = []
         if stage in (FULL, "short"):
             going.todo.extend(going.candidates)
-        elif stage == "proxies" and (unknown := self._scores.unknown(going.candidates)):
-            going.todo.append(unknown)
+        elif stage == "proxies":
+            unknown = self._scores.unknown(going.candidates)
+            going.todo.extend(unknown[i : i + _PASS] for i in range(0, len(unknown), _PASS))
         return True
 
     def _rank(self, stage: str, candidates: list[Candidate]) -> Floats | None:
@@ -283,6 +298,8 @@ class Filtered(Strategy):
         elif epochs >= self.epochs[-1]:
             self._begun.pop(key, None)
             self._known.append((key, told.score))
+            if self._proposer is not None:
+                self._proposer.settle(key, told.score)
             self._end.learn(told.curve)
         else:
             self._begun[key] = told._replace(arch=key)
@@ -291,6 +308,10 @@ class Filtered(Strategy):
 
     def _propose(self) -> list[Arch]:
         """Return candidates in random order, or, where no new one is made, a last draw."""
+        if self._proposer is not None:
+            asked = self._proposer.draw(self.candidates, dict(self._known))
+            self._drop([arch for arch in asked if arch in self._trained])
+            return [arch for arch in asked if arch not in self._trained]
         ranked = sorted(self._known, key=lambda known: -known[1])
         elites = list(dict.fromkeys(arch for arch, _ in ranked))[: self.elites]
         part = self.random_part if elites else 1.0
@@ -302,6 +323,12 @@ class Filtered(Strategy):
             return [new[i] for i in self.rng.permutation(len(new)).tolist()]
         drawn = self._draws.draw()
         return [] if drawn is None else [self._canonical(drawn)]
+
+    def _drop(self, archs: Sequence[Arch]) -> None:
+        """Let the proposer know that these are not trained in full."""
+        if self._proposer is not None:
+            for arch in archs:
+                self._proposer.settle(self._canonical(arch), None)
 
     def _canonical(self, arch: Arch) -> Arch:
         return tuple(self.space.canonical(np.array([arch], dtype=np.int16))[0].tolist())
