@@ -9,7 +9,7 @@ package is ever within reach of the file.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from struct import unpack
@@ -68,20 +68,28 @@ class Double(float):
 NUMPY_DOUBLES: Admitted = {"numpy.dtype": DoubleType, "numpy.core.multiarray.scalar": Double}
 
 
-def unpickle(content: bytes, path: Path, admitted: Admitted, encoding: str = "ASCII") -> Any:
+def unpickle(
+    content: bytes,
+    path: Path,
+    admitted: Admitted,
+    encoding: str = "ASCII",
+    outside: Callable[[object], Any] | None = None,
+) -> Any:
     """Return the object that ``content``, the bytes of the file ``path``, describes.
 
-    ``encoding`` is of strings that Python 2 wrote; "bytes" leaves them as they are.
+    ``encoding`` is of strings that Python 2 wrote; "bytes" leaves them as they are. ``outside``
+    returns what a persistent id stands for.
 
     Raises
     ------
     UnsafePickle
-        The file names anything but what is admitted, or holds a persistent id.
+        The file names anything but what is admitted, or holds a persistent id and no ``outside``
+        is given.
     DataMissing
         The file is damaged.
     """
     try:
-        return _Unpickler(content, path, admitted, encoding).load()
+        return _Unpickler(content, path, admitted, encoding, outside).load()
     except UnsafePickle:
         raise
     except Exception as error:
@@ -92,10 +100,18 @@ def unpickle(content: bytes, path: Path, admitted: Admitted, encoding: str = "AS
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, content: bytes, path: Path, admitted: Admitted, encoding: str) -> None:
+    def __init__(
+        self,
+        content: bytes,
+        path: Path,
+        admitted: Admitted,
+        encoding: str,
+        outside: Callable[[object], Any] | None,
+    ) -> None:
         super().__init__(BytesIO(content), encoding=encoding)
         self._path = path
         self._admitted = admitted
+        self._outside = outside
 
     def find_class(self, module: str, name: str) -> type:
         found = self._admitted.get(f"{module}.{name}")
@@ -108,5 +124,7 @@ class _Unpickler(pickle.Unpickler):
             )
         return found
 
-    def persistent_load(self, pid: object) -> NoReturn:
+    def persistent_load(self, pid: object) -> Any:
+        if self._outside is not None:
+            return self._outside(pid)
         raise UnsafePickle(f"{self._path} refers to an object outside of it ({pid!r}): not read")

@@ -40,16 +40,19 @@ class Prior(NamedTuple):
         return -0.5 * float(away @ away), -away / self.deviation
 
 
-def log_likelihood(kernel: Kernel, logs: Floats, compared: Any, y: Floats) -> tuple[float, Floats]:
+def log_likelihood(
+    kernel: Kernel, logs: Floats, compared: Any, y: Floats, errors: Floats | float = 0.0
+) -> tuple[float, Floats]:
     """Return the logarithm of the marginal likelihood of targets ``(n,)``, and its gradient.
 
     ``logs`` holds the logarithms of the variance of the process, of that of the noise, and of the
-    kernel's hyperparameters; ``compared`` is the kernel's comparison of the rows with themselves.
-    Where the covariance is not positive definite in floating point, the likelihood is 0.
+    kernel's hyperparameters; ``compared`` is the kernel's comparison of the rows with themselves;
+    ``errors`` are known variances of the targets beside the noise. Where the covariance is not
+    positive definite in floating point, the likelihood is 0.
     """
     variance, noise = np.exp(logs[:2])
     covariance = kernel.value(logs[2:], compared)
-    lower = _factor(variance * covariance, noise)
+    lower = _factor(variance * covariance, noise + errors)
     if lower is None:
         return -np.inf, np.zeros_like(logs)
     weights = _solve(lower, y)
@@ -100,16 +103,20 @@ class Posterior:
         Rows, or whatever the kernel compares.
     y : ndarray of shape (n,)
         Targets.
+    errors : ndarray of shape (n,) or float, default 0
+        Known variances of the targets beside the noise.
     """
 
-    def __init__(self, kernel: Kernel, logs: Floats, X: Any, y: Floats) -> None:
+    def __init__(
+        self, kernel: Kernel, logs: Floats, X: Any, y: Floats, errors: Floats | float = 0.0
+    ) -> None:
         self.kernel = kernel
         self.logs = logs
         self.rows = X
         self.variance, self.noise = np.exp(logs[:2])
         covariance = self.variance * kernel.value(logs[2:], kernel.compare(X, X))
         noise, lower = self.noise, None
-        while (lower := _factor(covariance, noise)) is None:
+        while (lower := _factor(covariance, noise + errors)) is None:
             noise = max(10 * noise, JITTER)
         self.lower = lower
         self.weights = _solve(lower, y)
@@ -124,6 +131,14 @@ class Posterior:
         known = solve_triangular(self.lower, cross.T, lower=True, check_finite=False)
         left = np.maximum(self.variance - np.einsum("ij,ij->j", known, known), 0)
         return np.asarray(cross @ self.weights), np.sqrt(left + self.noise)
+
+    def without_each(self, y: Floats) -> tuple[Floats, Floats]:
+        """Return expectation and variance of each target given the others, ``(n,)`` each.
+
+        The variances are of the targets as they are given: noise and known errors are included.
+        """
+        variance = 1 / np.diag(_inverse(self.lower))
+        return y - variance * self.weights, variance
 
     def _cross(self, X: Any) -> Floats:
         value = self.kernel.value(self.logs[2:], self.kernel.compare(X, self.rows))
@@ -148,7 +163,7 @@ def rows_to_learn_on(count: int, most: int, seed: int) -> Any:
     return np.sort(np.random.default_rng(seed).permutation(count)[:most])
 
 
-def _factor(covariance: Floats, noise: float) -> Floats | None:
+def _factor(covariance: Floats, noise: Floats | float) -> Floats | None:
     total = covariance.copy()
     total.flat[:: len(total) + 1] += noise + JITTER
     try:

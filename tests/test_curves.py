@@ -20,8 +20,10 @@ from workbench.predictors.curves.sotl import SoTL
 from workbench.testing.extrapolators import extrapolator_checks
 from workbench.types import Floats
 
-NAMES = [name for name in registry.names("extrapolators") if name != "parametric_mcmc"]
-"""All but the one that takes seconds a curve, which tests/test_extrapolators.py samples."""
+_ELSEWHERE = ("parametric_mcmc", "lcpfn", "ftpfn")
+NAMES = [name for name in registry.names("extrapolators") if name not in _ELSEWHERE]
+"""All but the one that takes seconds a curve, which tests/test_extrapolators.py samples, and those
+that are trained, which tests/test_pretrained.py gives weights."""
 X12 = np.arange(1.0, 13.0)
 RNG = np.random.default_rng
 

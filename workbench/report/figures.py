@@ -40,7 +40,9 @@ def anytime(results: Results, axis: str) -> Figure | None:
     # One benchmark alone has the whole width, and more height.
     columns = _COLUMNS if len(shown) > 1 else 1
     rows = -(-len(shown) // columns)
-    fig = figure(9.6, 2.6 * rows + 0.5 + (columns == 1))
+    # So has a legend of more than eight, two in a row.
+    legend = 0.1 * max(len(results.strategies) - 8, 0)
+    fig = figure(9.6, 2.6 * rows + 0.5 + (columns == 1) + legend)
     style = looks(results.strategies)
     axes = [fig.add_subplot(rows, columns, i + 1) for i in range(len(shown))]
     for ax, bench in zip(axes, shown, strict=True):

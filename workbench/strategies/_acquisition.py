@@ -43,6 +43,16 @@ def ei(belief: Belief, rng: np.random.Generator) -> Floats:  # noqa: ARG001
     return np.asarray(gain * ndtr(z) + std * density)
 
 
+def pi(belief: Belief, rng: np.random.Generator) -> Floats:  # noqa: ARG001
+    """Return the probability of an improvement on the best score, of normal scores.
+
+    Kushner, "A New Method of Locating the Maximum Point of an Arbitrary Multipeak Curve in the
+    Presence of Noise", 1964.
+    """
+    std = np.maximum(belief.std, 1e-12 * max(1.0, abs(belief.best)))
+    return np.asarray(ndtr((belief.mean - belief.best) / std))
+
+
 def its(belief: Belief, rng: np.random.Generator) -> Floats:
     """Return one draw a candidate: independent Thompson sampling (White et al. 2019)."""
     return belief.mean + belief.std * rng.standard_normal(len(belief.mean))
@@ -52,6 +62,7 @@ ACQUISITIONS: dict[str, Callable[[Belief, np.random.Generator], Floats]] = {
     "mean": mean,
     "ucb": ucb,
     "ei": ei,
+    "pi": pi,
     "its": its,
 }
-NEED_STD = ("ucb", "ei", "its")
+NEED_STD = ("ucb", "ei", "pi", "its")

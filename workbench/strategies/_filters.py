@@ -139,7 +139,12 @@ class ExpectedEnd:
 
 
 def expected_end(owner: object, given: Given, epochs: tuple[int, ...]) -> ExpectedEnd:
-    """Return what extrapolates by an extrapolator, a name or a mapping with ``name``.
+    """Return what extrapolates by an extrapolator; errors as of ``extrapolator_of``."""
+    return ExpectedEnd(extrapolator_of(owner, given, epochs), epochs)
+
+
+def extrapolator_of(owner: object, given: Given, epochs: tuple[int, ...]) -> Callable[[], Any]:
+    """Return what makes an extrapolator of a name or a mapping with ``name``, for such epochs.
 
     Raises
     ------
@@ -161,7 +166,18 @@ def expected_end(owner: object, given: Given, epochs: tuple[int, ...]) -> Expect
             owner, "extrapolator", f"one that can be made ({error})", given
         ) from None
     settings = {"epochs": epochs, **parameters}
-    return ExpectedEnd(lambda: cls(**settings), epochs)
+    return lambda: cls(**settings)
+
+
+def try_curves(owner: object, make: Callable[[], Any], epochs: int) -> None:
+    """Fit an extrapolator to a few made-up curves; a ParameterError says what it cannot do."""
+    rng = np.random.default_rng(0)
+    curves = np.cumsum(rng.uniform(size=(_WHOLE_CURVES, epochs)), axis=1)
+    try:
+        seeded(make(), rng).fit(curves).predict(curves, return_std=True)
+    except (ValueError, TypeError) as error:
+        must_be = f"one that can be fitted ({error})"
+        raise parameter_error(owner, "extrapolator", must_be, make()) from error
 
 
 def proxy_settings(owner: object, given: object) -> dict[str, Any]:

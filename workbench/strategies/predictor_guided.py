@@ -44,7 +44,7 @@ class PredictorGuided(Strategy):
         Name of a predictor, ``{"name": ..., parameter: ...}``, or any scikit-learn regressor.
     encoding : str, mapping, transformer or None, default None
         Likewise; None takes ``graph_features``, or ``hyperparameters`` where there are no graphs.
-    acquisition : {"mean", "ucb", "ei", "its"}, default "mean"
+    acquisition : {"mean", "ucb", "ei", "pi", "its"}, default "mean"
         What ranks the candidates; all but the first need a predictor with ``return_std``.
     kappa : float >= 0, default .5
         Weight of the deviation in ``ucb``.
