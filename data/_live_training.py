@@ -23,8 +23,6 @@ from workbench.training.datasets import Dataset
 from workbench.types import Arch
 
 if TYPE_CHECKING:
-    from torch.nn import Module
-
     from workbench.training.batches import Split
     from workbench.training.fit import Curves
     from workbench.training.settings import Settings
@@ -98,11 +96,10 @@ class Recipe:
         ParameterError
             There is no GPU here, and there should be.
         """
-        import torch
-
+        from workbench.training.machine import gpus
         from workbench.training.trainer import Trainer
 
-        if self.device != "cpu" and not torch.cuda.is_available():
+        if self.device != "cpu" and not gpus():
             raise ParameterError(
                 "The 'device' parameter must be 'cpu' where torch finds no GPU. Got"
                 f" {self.device!r} instead."
@@ -115,7 +112,7 @@ class Recipe:
         """Return the seed of a training, by the number of its replicate."""
         return entropy("live", self.data.name, *arch, replicate) >> 65
 
-    def build(self, arch: Arch, seed: int) -> Module:
+    def build(self, arch: Arch, seed: int) -> Any:
         """Return the network of an architecture, untrained."""
         from workbench.networks import build
 

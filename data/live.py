@@ -11,7 +11,6 @@ from math import fsum, nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench import registry
 from workbench.data._base import Benchmark, Networks
@@ -25,8 +24,6 @@ from workbench.spaces import space as named_space
 from workbench.types import Arch, Archs, Evaluation, Evaluations, Floats, Ints
 
 if TYPE_CHECKING:
-    from torch.nn import Module
-
     from workbench.training.datasets import Dataset
 
 EXTRA = "torch"
@@ -142,14 +139,9 @@ class Live(Benchmark):
         """The data set, in three parts."""
         return self._recipe.data
 
-    def network(self, arch: Arch, weights: Mapping[str, NDArray[Any]] | None = None) -> Module:
-        """Return the network of an architecture, on the CPU, with these weights or fresh ones."""
-        from torch import from_numpy
-
-        network = self._recipe.build(checked(self.space, arch), 0)
-        if weights is not None:
-            network.load_state_dict({name: from_numpy(value) for name, value in weights.items()})
-        return network
+    def network(self, arch: Arch) -> Any:
+        """Return the network of an architecture, on the CPU, untrained."""
+        return self._recipe.build(checked(self.space, arch), 0)
 
     def train(self, arch: Arch, replicate: int) -> Trained:
         """Train in full, or take what was kept of it, and return the weights too.

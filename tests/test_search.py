@@ -20,7 +20,7 @@ from sklearn.datasets import load_digits
 
 from workbench.data.live import Live
 from workbench.errors import ExecutorError, ParameterError, StoreError, StudyError, WorkbenchError
-from workbench.executors import as_finished, processes_for, workers_at
+from workbench.executors import as_finished, workers_at
 from workbench.harness.drive import run_study
 from workbench.harness.plan import prepare
 from workbench.harness.quick_search import quick_search
@@ -30,6 +30,7 @@ from workbench.harness.store import progress_of, read_log
 from workbench.harness.study import parse_study
 from workbench.report.search import read_search, sentences, spread, welch
 from workbench.report.write import write_all
+from workbench.running import processes_for
 from workbench.types import Arch, Evaluation, Progress
 
 SMALL: dict[str, Any] = {

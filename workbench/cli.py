@@ -18,8 +18,15 @@ from typing import Annotated
 import typer
 
 from workbench.errors import StudyError, UnknownName, WorkbenchError
-from workbench.executors import cores, processes_for, where
-from workbench.running import How, merge_and_report, print_json, report_on, run_and_report
+from workbench.executors import cores, where
+from workbench.running import (
+    How,
+    merge_and_report,
+    print_json,
+    processes_for,
+    report_on,
+    run_and_report,
+)
 from workbench.terminal import progress
 from workbench.types import Direction
 

@@ -71,13 +71,6 @@ def where(text: str, workers: int | None = None) -> Where:
     return int(processes[1]) if processes else text
 
 
-def processes_for(executor: str, device: str) -> int | None:
-    """Return how many processes to take where nothing is said: of GPUs one each; None: as usual."""
-    if executor != "processes" or device == "cpu":
-        return None
-    return import_module("torch").cuda.device_count() or None
-
-
 class Workers(Executor):
     """An executor that is closed at once, and knows how much it can be given ahead."""
 

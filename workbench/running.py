@@ -29,6 +29,15 @@ class How(NamedTuple):
     as_json: bool = False
 
 
+def processes_for(executor: str, device: str) -> int | None:
+    """Return how many processes to take where nothing is said: of GPUs one each; None: as usual."""
+    if executor != "processes" or device == "cpu":
+        return None
+    from workbench.training.machine import gpus
+
+    return gpus() or None
+
+
 def run_and_report(study: Any, source: str, out: Path | None, how: How) -> None:
     """Run what a study folder lacks, write results and report, and exit with 1 on failures."""
     from workbench.harness.shard import WHOLE, Shard

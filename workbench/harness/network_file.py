@@ -50,12 +50,10 @@ def write_network(bench: Any, arch: Arch, trained: Any, folder: Path) -> str:
     str
         Empty; or why ``best.py`` needs the workbench to be installed.
     """
-    from torch import from_numpy, save
+    from workbench.networks.export import export, save, standardised
 
-    from workbench.networks.export import Standardised, export
-
-    moments = from_numpy(bench.data.mean), from_numpy(bench.data.deviation)
-    network = Standardised(bench.network(arch, trained.weights), *moments).eval()
+    moments = bench.data.mean, bench.data.deviation
+    network = standardised(bench.network(arch), trained.weights, *moments).eval()
     doc, fault = _doc(bench, arch, trained), ""
     try:
         text, weights = export(network, "Best", doc)

@@ -85,7 +85,7 @@ def _device(device: str) -> str:
     if device != "auto":
         return device
     try:
-        from torch import cuda
+        from workbench.training.machine import gpus
     except ModuleNotFoundError as error:
         raise MissingExtra("workbench search", "torch") from error
-    return "cuda" if cuda.is_available() else "cpu"
+    return "cuda" if gpus() else "cpu"

@@ -122,11 +122,11 @@ def _gpus(study: SearchStudy, place: Where) -> int | None:
     """Return how many GPUs are here, None where none is wanted."""
     if study.benchmarks[0].device == "cpu":
         return None
-    from torch.cuda import device_count
+    from workbench.training.machine import gpus
 
-    if isinstance(place, int) and not device_count():
+    if isinstance(place, int) and not gpus():
         raise ExecutorError("benchmarks[0].device: torch finds no GPU here; leave it out, or 'cpu'")
-    return device_count()
+    return gpus()
 
 
 class _Search:

@@ -11,9 +11,11 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from inspect import signature
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
 from workbench.errors import PluginError
@@ -49,6 +51,22 @@ class Standardised(nn.Module):
         """Return what the network makes of standardised examples."""
         found: Tensor = self.network((x - self.mean) / self.deviation)
         return found
+
+
+def standardised(
+    network: nn.Module,
+    weights: Mapping[str, NDArray[Any]],
+    mean: NDArray[Any],
+    deviation: NDArray[Any],
+) -> Standardised:
+    """Return a network with these weights that takes examples as they are in a file."""
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    return Standardised(network, torch.from_numpy(mean), torch.from_numpy(deviation))
+
+
+def save(weights: Mapping[str, Tensor], path: Path) -> None:
+    """Write weights so that ``torch.load`` reads them with ``weights_only=True``."""
+    torch.save(dict(weights), path)
 
 
 def export(network: nn.Module, name: str, doc: str) -> Exported:

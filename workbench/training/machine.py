@@ -1,9 +1,10 @@
-"""What of a machine decides the last bit of a training."""
+"""What of a machine decides where trainings are done, and the last bit of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from torch import cuda
 from torch.backends import cpu
 
 
@@ -17,3 +18,8 @@ def cpu_type() -> str:
     facts = dict(line.replace("\t", "").split(":", 1) for line in first.splitlines() if ":" in line)
     found = [facts[key].strip() for key in wanted if key in facts]
     return " ".join([*found, cpu.get_cpu_capability()])
+
+
+def gpus() -> int:
+    """Return how many GPUs torch finds here."""
+    return cuda.device_count() if cuda.is_available() else 0
