@@ -382,3 +382,31 @@ def test_a_cluster_that_comes_late_and_goes_away(tmp_path: Path) -> None:
 def _workbench(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "workbench", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+def test_a_cluster_without_workers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All workers are gone and none comes: after a while that is an error that says what to do."""
+    port = _free_port()
+    monkeypatch.setattr(executors, "_PATIENCE", 0.2)
+    monkeypatch.setattr(executors, "_GIVE_UP", 1)
+    scheduler = _dask("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
+    try:
+        with (
+            pytest.raises(ExecutorError, match=r"no worker is connected.*none has come for"),
+            _when_there(f"dask://127.0.0.1:{port}") as workers,
+        ):
+            for _, future in as_finished(workers, str, [1]):
+                future.result()
+    finally:
+        scheduler.kill()
+        scheduler.wait()
+
+
+def _when_there(address: str) -> Any:
+    """Return the workers of a scheduler that was started a moment ago."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return workers_at(address)
+        except ExecutorError:
+            assert time.monotonic() < deadline

@@ -38,6 +38,7 @@ Where: TypeAlias = int | str
 _AHEAD = 4
 _PATIENCE = 5.0
 _CONNECT = 10
+_GIVE_UP = 600
 _log = logging.getLogger(__name__)
 _turn = threading.Lock()
 
@@ -219,7 +220,7 @@ class _Cluster(Workers):
         except ModuleNotFoundError as error:
             raise MissingExtra(f"--executor {address}", "dask") from error
         self._address = address
-        self._said_alone = False
+        self._alone_since: float | None = None
         self._noise = logging.getLogger("distributed.client")
         self._noise_level = self._noise.level
         self._noise.setLevel(logging.CRITICAL)  # what goes wrong is said here, without traces
@@ -260,15 +261,21 @@ class _Cluster(Workers):
 
     def check(self) -> None:
         self._count()
-        if self._threads == 0 and not self._said_alone:
-            self._said_alone = True
-            _log.warning(
-                "no worker%s is connected to %s; `dask worker %s --nthreads 1%s` starts one",
-                " with a GPU" if self._on_gpus else "",
-                self._address,
-                self._address.removeprefix("dask://"),
-                " --resources GPU=1" if self._on_gpus else "",
+        if self._threads:
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = time.monotonic()
+            _log.warning("%s", self._alone())
+        elif time.monotonic() - self._alone_since > _GIVE_UP:
+            raise ExecutorError(
+                f"{self._alone()}; none has come for {_GIVE_UP / 60:.0f} minutes. What is finished"
+                " is kept, and the same command goes on from there"
             )
+
+    def _alone(self) -> str:
+        gpu, more = (" with a GPU", " --resources GPU=1") if self._on_gpus else ("", "")
+        start = f"dask worker {self._address.removeprefix('dask://')} --nthreads 1{more}"
+        return f"no worker{gpu} is connected to {self._address}; `{start}` starts one"
 
     def close(self) -> None:
         with suppress(OSError, TimeoutError):
@@ -289,7 +296,6 @@ class _Cluster(Workers):
             )
         usable = self._with_gpus(threads) if self._on_gpus else threads
         self._threads, self._counted = len(usable), time.monotonic()
-        self._said_alone = self._said_alone and not usable
 
     def _with_gpus(self, threads: dict[str, int]) -> list[str]:
         known = self._client.scheduler_info(n_workers=-1)["workers"]
