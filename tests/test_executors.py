@@ -391,12 +391,10 @@ def test_a_cluster_without_workers_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(executors, "_GIVE_UP", 1)
     scheduler = _dask("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
     try:
-        with (
-            pytest.raises(ExecutorError, match=r"no worker is connected.*none has come for"),
-            _when_there(f"dask://127.0.0.1:{port}") as workers,
-        ):
-            for _, future in as_finished(workers, str, [1]):
-                future.result()
+        with _when_there(f"dask://127.0.0.1:{port}") as workers:
+            ends = as_finished(workers, str, [1])
+            with pytest.raises(ExecutorError, match=r"no worker is connected.*none has come for"):
+                next(ends)
     finally:
         scheduler.kill()
         scheduler.wait()
