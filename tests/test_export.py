@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from workbench import space
 from workbench.errors import PluginError
 from workbench.networks import build
-from workbench.networks.export import Standardised, export
-from workbench.networks.latency import latency
+from workbench.networks._export import Standardised, export
+from workbench.networks._latency import latency
 
 SHAPES = {"nb201": (3, 9, 9), "mlp": (1, 8, 8), "fcnet": (20,)}
 

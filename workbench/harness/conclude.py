@@ -162,7 +162,7 @@ def _summary(
 
 def _latencies(bench: Any, ranked: Sequence[Told], shows: Shows) -> dict[str, float]:
     """Return milliseconds of one example through each network, by trial, one after another."""
-    from workbench.networks.latency import latency
+    from workbench.networks._latency import latency
 
     found: dict[Arch, float] = {}
     some = [*{told.trial.arch: told for told in reversed(ranked[:MOST_TIMED])}.values()]

@@ -30,7 +30,7 @@ _BY_NAME = '''
 import torch
 import workbench
 from workbench.networks import build
-from workbench.networks.export import Standardised
+from workbench.networks._export import Standardised
 
 
 def Best():
@@ -50,7 +50,7 @@ def write_network(bench: Any, arch: Arch, trained: Any, folder: Path) -> str:
     str
         Empty; or why ``best.py`` needs the workbench to be installed.
     """
-    from workbench.networks.export import export, save, standardised
+    from workbench.networks._export import export, save, standardised
 
     moments = bench.data.mean, bench.data.deviation
     network = standardised(bench.network(arch), trained.weights, *moments).eval()
