@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from workbench import space
+from workbench import benchmark, space
 from workbench.errors import PluginError
-from workbench.networks import build
+from workbench.harness.network_file import write_network
+from workbench.networks import _export, build
 from workbench.networks._export import Standardised, export
 from workbench.networks._latency import latency
 
@@ -125,6 +127,37 @@ def test_networks_of_others(network: nn.Module, shape: tuple[int, ...]) -> None:
 def test_what_cannot_be_written_says_why(network: nn.Module, why: str) -> None:
     with pytest.raises(PluginError, match=why):
         export(network, "Best", "A network.")
+
+
+def test_a_network_that_cannot_be_written_is_built_by_the_workbench(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``best.py`` says so, and with its weights computes what the trained network does."""
+    monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "cache"))
+    small = {"channels": 4, "cells": 1}
+    made: dict[str, Any] = {"network": small, "training": {"epochs": 1}, "data": {"train": 60, "valid": 40}}
+    bench: Any = benchmark("live/nb201/digits", **made)
+    arch = (3, 1, 2, 3, 4, 3)
+    trained = bench.train(arch, 0)
+
+    def refuse(*_: object) -> None:
+        raise PluginError("it branches")
+
+    monkeypatch.setattr(_export, "export", refuse)
+    assert write_network(bench, arch, trained, tmp_path) == "it branches"
+    text = (tmp_path / "best.py").read_text(encoding="utf-8")
+    weights = torch.load(tmp_path / "best.pt", weights_only=True)
+    monkeypatch.undo()
+    raw = torch.rand((6, 1, 8, 8), generator=torch.Generator().manual_seed(4)) * 16
+    whole = standardised_of(bench, arch, trained)
+    assert torch.equal(_again(text, weights).eval()(raw), whole(raw))
+    assert trained.valid == bench.query(arch, 1, 0).metrics["val_acc"]
+    assert trained.test == bench.query(arch, 1, 0).metrics["test_acc"]
+
+
+def standardised_of(bench: Any, arch: Any, trained: Any) -> nn.Module:
+    moments = bench.data.mean, bench.data.deviation
+    return _export.standardised(bench.network(arch), trained.weights, *moments).eval()
 
 
 def test_latency_grows_with_the_network() -> None:

@@ -1,7 +1,8 @@
 """How a search ends: the best architecture trained again, beside a random one, and written out.
 
-The score of the best one of many flatters it: it was chosen for that score. So it is trained anew
-with other seeds, and tested, and so is an architecture that is the median of a few random ones.
+The score of the best one of many flatters it: it was chosen for that score, which is partly luck.
+So the best few are trained anew with other seeds, and the one that is best then is tested; and so
+is an architecture that is the median of a few random ones.
 """
 
 from __future__ import annotations
@@ -26,14 +27,15 @@ MOST_TIMED = 200
 class Conclusion(NamedTuple):
     """What a search came to, ready for JSON.
 
-    ``told`` is after how many trials; ``best`` and ``random`` hold ``text``, ``arch``, ``params``,
-    and ``valid`` and ``test`` of each seed; ``drawn`` the random architectures by score;
-    ``latency`` milliseconds by trial; ``written`` whether ``best.py`` is a file of its own, else
-    why not.
+    ``told`` is after how many trials. ``best`` and ``random`` hold ``text``, ``arch``, ``params``,
+    and ``valid`` and ``test`` of each seed; so does each of ``finalists``, in the order of what the
+    search saw of them, ``observed``. ``drawn`` are the random architectures, ``latency``
+    milliseconds by trial. ``written`` says why ``best.py`` needs the workbench, if it does.
     """
 
     told: int
     best: dict[str, Any]
+    finalists: list[dict[str, Any]]
     random: dict[str, Any]
     drawn: list[dict[str, Any]]
     latency: dict[str, float]
@@ -56,7 +58,7 @@ def conclude(
     workers: Callable[[], Workers],
     shows: Shows,
 ) -> Conclusion:
-    """Train the best and a random architecture again, measure latency, and write the best one.
+    """Train the best few and a random one again, measure latency, and write the best one.
 
     Raises
     ------
@@ -70,25 +72,36 @@ def conclude(
             " What was done is kept: the same command with a longer --budget goes on. Fewer"
             " epochs (training.epochs), smaller networks or less data take less time"
         )
-    best = ranked[0].trial.arch
+    top = [*{told.trial.arch: told for told in reversed(ranked)}.values()][::-1][: study.final.top]
     drawn = _drawn(study, bench)
     replicates = [_replicate(study, i) for i in range(study.final.seeds)]
     with workers() as pool, shows("training again", "trainings") as shown:
-        do = partial(_do, pool, bench, shown, 2 * study.final.seeds + study.final.random)
-        again = do(_whole, [(best, r) for r in replicates], 0)
+        every = (len(top) + 1) * len(replicates) + len(drawn)
+        do = partial(_do, pool, bench, shown, every)
+        again = do(_whole, [(one.trial.arch, r) for one in top for r in replicates], 0)
         tried = do(_query, [(arch, replicates[0]) for arch in drawn], len(again))
         middle = _median(drawn, tried)
         others = do(_query, [(middle, r) for r in replicates], len(again) + len(tried))
+    count = len(replicates)
+    grouped = [again[i : i + count] for i in range(0, len(again), count)]
+    finalists = [
+        {"observed": one.observation.score, "trial": one.trial.id}
+        | _summary(bench, one.trial.arch, one.metrics["params"], [(t.valid, t.test) for t in mine])
+        for one, mine in zip(top, grouped, strict=True)
+    ]
+    best = max(range(len(top)), key=lambda i: _mean(finalists[i]["valid"]))
+    weights = max(grouped[best], key=lambda t: _known(t.valid))
     return Conclusion(
         len(told),
-        _summary(bench, best, ranked[0].metrics["params"], [(t.valid, t.test) for t in again]),
+        finalists[best],
+        finalists,
         _summary(bench, middle, others[0].metrics["params"], [*map(_scores, others)]),
         [
             {"text": bench.space.format(arch), "valid": scores[0], "test": scores[1]}
             for arch, scores in zip(drawn, map(_scores, tried), strict=True)
         ],
         _latencies(bench, ranked, shows),
-        write_network(bench, best, max(again, key=lambda t: _known(t.valid)), folder),
+        write_network(bench, top[best].trial.arch, weights, folder),
     )
 
 
@@ -142,6 +155,10 @@ def _median(drawn: Sequence[Arch], tried: Sequence[Evaluation]) -> Arch:
 def _known(score: float) -> float:
     """Return a score; one that is not known is below all others."""
     return score if math.isfinite(score) else -math.inf
+
+
+def _mean(scores: Sequence[float]) -> float:
+    return sum(map(_known, scores)) / len(scores)
 
 
 def _scores(found: Evaluation) -> tuple[float, float]:

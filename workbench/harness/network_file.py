@@ -29,8 +29,7 @@ _BY_NAME = '''
 
 import torch
 import workbench
-from workbench.networks import build
-from workbench.networks._export import Standardised
+from workbench.networks import Standardised, build
 
 
 def Best():

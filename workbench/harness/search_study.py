@@ -17,12 +17,14 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Final(Section):
-    """What follows the search: how the best architecture is trained again, and beside what.
+    """What follows the search: which architectures are trained again, how often, and beside what.
 
-    ``seeds`` trainings of the best one, and of the median of ``random`` random ones, by their
-    validation scores of one training each.
+    The ``top`` best ones are trained with ``seeds`` new seeds each, and the best of them by mean
+    validation score is what the search ends with. So is, for comparison, the median of ``random``
+    random ones, by their validation scores of one training each.
     """
 
+    top: Count = 3
     seeds: Count = 3
     random: Count = 5
 
@@ -67,7 +69,7 @@ class SearchStudy(SearchesStudy):
         """Return the search with at most 4 trainings, and two of the end."""
         budget = self.budget.model_copy(update={"queries": min(self.budget.queries or 4, 4)})
         changed = {"name": f"{self.name}-smoke", "budget": budget}
-        return self.model_copy(update=changed | {"final": Final(seeds=1, random=1)})
+        return self.model_copy(update=changed | {"final": Final(top=1, seeds=1, random=1)})
 
     def identity(self) -> str:
         """Return the canonical JSON without paths, and without how long it goes on.

@@ -157,9 +157,9 @@ def _verdict(found: SearchFolder, end: Mapping[str, Any]) -> Iterator[str]:
     yield _difference(best["test"], random["test"])
     yield (
         f"It is {best['text']}, chosen from {len(found.whole)} that were trained to the last epoch"
-        f" within {duration(float(found.trainings['at'].max()))}. The training for which it was"
-        f" chosen validated at {found.whole.iloc[0]['val_acc']:.2f} %; with other seeds it"
-        f" validates at {_mean(best['valid']):.2f} % on average."
+        f" within {duration(float(found.trainings['at'].max()))}: of the {len(end['finalists'])}"
+        f" that looked best, the best by mean validation of {len(best['valid'])} new seeds,"
+        f" {_mean(best['valid']):.2f} %. The search had seen {best['observed']:.2f} % of it."
     )
     if failed := int((found.trainings["fault"] != "").sum()):
         yield f"{failed} trainings failed; they are listed below."

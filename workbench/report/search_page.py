@@ -35,6 +35,7 @@ def content(found: SearchFolder) -> dict[str, Any]:
         "data": found.data,
         "label": entry["label"],
         "end": end,
+        "rows": [*_finalists(end)] if end else [],
         "spread": spread,
         "top": [*_top(found)],
         "costs": costs(found),
@@ -81,6 +82,14 @@ def _figures(found: SearchFolder) -> Iterator[tuple[str, str, str]]:
     for i, (title, drawing, caption) in enumerate(drawn):
         if drawing is not None:
             yield title, svg(drawing, f"{title}. {caption}", f"figure{i}"), caption
+
+
+def _finalists(end: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield "best found", end["best"]
+    for one in end["finalists"]:
+        if one["text"] != end["best"]["text"]:
+            yield "finalist", one
+    yield "median random", end["random"]
 
 
 def _top(found: SearchFolder) -> Iterator[dict[str, Any]]:
