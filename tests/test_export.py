@@ -135,7 +135,11 @@ def test_a_network_that_cannot_be_written_is_built_by_the_workbench(
     """``best.py`` says so, and with its weights computes what the trained network does."""
     monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "cache"))
     small = {"channels": 4, "cells": 1}
-    made: dict[str, Any] = {"network": small, "training": {"epochs": 1}, "data": {"train": 60, "valid": 40}}
+    made: dict[str, Any] = {
+        "network": small,
+        "training": {"epochs": 1},
+        "data": {"train": 60, "valid": 40},
+    }
     bench: Any = benchmark("live/nb201/digits", **made)
     arch = (3, 1, 2, 3, 4, 3)
     trained = bench.train(arch, 0)
