@@ -148,6 +148,10 @@ def run(
         str | None,
         typer.Option(help="Run this part alone, such as 3/16, into a folder of its own."),
     ] = None,
+    energy: Annotated[
+        bool,
+        typer.Option("--energy", help="Estimate what energy it takes, by codecarbon (an extra)."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a study, or go on with it, and write its results and report.
@@ -165,7 +169,7 @@ def run(
         loaded = load_study(study, set_ or [])
         device = loaded.benchmarks[0].device if loaded.kind == "search" else "cpu"
         workers = workers or processes_for(executor, device)
-        how = How(where(executor, workers), shard, as_json)
+        how = How(where(executor, workers), shard, as_json, energy)
         run_and_report(loaded.smoke() if smoke else loaded, str(study), out, how)
 
 

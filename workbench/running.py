@@ -22,11 +22,12 @@ _LISTED = 20
 
 
 class How(NamedTuple):
-    """How a study is run: where, all of it or a shard; and what is printed."""
+    """How a study is run: where, all of it or a shard; what is printed, and what is estimated."""
 
     workers: int | str
     shard: str | None = None
     as_json: bool = False
+    energy: bool = False
 
 
 def run_and_report(study: Any, source: str, out: Path | None, how: How) -> None:
@@ -38,7 +39,7 @@ def run_and_report(study: Any, source: str, out: Path | None, how: How) -> None:
         return
     shard = WHOLE if how.shard is None else Shard.parse(how.shard)
     folder = out or Path(shard.folder(study))
-    failed = _run(study, source, folder, how.workers, shard)
+    failed = _run(study, source, folder, how, shard)
     report_on(folder, how.as_json)
     if failed:
         print(f"error: {failed} runs failed; `workbench status {folder}`", file=sys.stderr)
@@ -47,6 +48,7 @@ def run_and_report(study: Any, source: str, out: Path | None, how: How) -> None:
 
 def search_and_report(study: Any, source: str, out: Path | None, how: How) -> None:
     """Search, or go on with it, conclude, and write the report."""
+    from workbench.harness.energy import metered
     from workbench.harness.plan import prepare
     from workbench.harness.search import run_search
 
@@ -56,7 +58,7 @@ def search_and_report(study: Any, source: str, out: Path | None, how: How) -> No
     with redirect_stdout(sys.stderr):
         with progress("trying what is searched", study.COMPARED) as tried:
             plan: Plan = prepare(study, source, tried)
-        with search_view(study.name) as view:
+        with metered(folder, how.energy), search_view(study.name) as view:
             done = run_search(plan, folder, how.workers, progress, view)
     if not done.new:
         words = "the search had ended; a longer budget goes on with it"
@@ -64,15 +66,17 @@ def search_and_report(study: Any, source: str, out: Path | None, how: How) -> No
     report_on(folder, how.as_json)
 
 
-def _run(study: Any, source: str, folder: Path, workers: int | str, shard: Any) -> int:
+def _run(study: Any, source: str, folder: Path, how: How, shard: Any) -> int:
     from workbench.harness.drive import run_plan
+    from workbench.harness.energy import metered
     from workbench.harness.plan import prepare
 
     # What plug-ins print must not stand among the results.
     with redirect_stdout(sys.stderr):
         with progress("trying what is compared", study.COMPARED) as tried:
             plan: Plan = prepare(study, source, tried)
-        outcome = run_plan(plan, folder, workers, progress, shard)
+        with metered(folder, how.energy):
+            outcome = run_plan(plan, folder, how.workers, progress, shard)
     if not outcome.ran:
         count = len(shard.numbers(study))
         print(f"all {count} runs were stored in {folder} already", file=sys.stderr)

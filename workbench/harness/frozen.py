@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from workbench.errors import StoreError
 from workbench.harness.kinds import kind_of
 from workbench.harness.plan import Plan
-from workbench.harness.provenance import provenance, versions
+from workbench.harness.provenance import installed, provenance, versions
 from workbench.harness.shard import WHOLE, Shard
 from workbench.harness.study import stored_study
 
@@ -43,6 +43,7 @@ def frozen(plan: Plan, shard: Shard = WHOLE) -> Meta:
         "benchmarks": facts,
         "parameters": plan.study.effective_parameters(),
         "provenance": provenance(),
+        "installed": installed(),
     } | ({} if shard == WHOLE else {"shard": list(shard)})
 
 

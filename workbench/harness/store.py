@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from workbench.errors import StoreError
 from workbench.harness.frozen import Meta, check_same, shard_of
 from workbench.harness.result import RunResult
-from workbench.harness.sections import Study
+from workbench.harness.sections import Study, map_paths
 from workbench.harness.shard import WHOLE
 from workbench.harness.study import stored_study
 
@@ -54,7 +54,12 @@ CREATE TABLE measures (
     metric TEXT NOT NULL, value REAL NOT NULL, PRIMARY KEY (run, size, test_set, metric))
     WITHOUT ROWID;
 """
-_TABLES = ("trials", "tasks", "measures")
+_ORDER = {
+    "trials": "run, step_asked",
+    "tasks": "run, step_asked",
+    "measures": "run, size, test_set, metric",
+}
+_TABLES = (*_ORDER,)
 _LOG = """
 CREATE TABLE IF NOT EXISTS log (
     run INTEGER NOT NULL, step INTEGER NOT NULL, entry TEXT NOT NULL, PRIMARY KEY (run, step))
@@ -181,13 +186,37 @@ def open_store(folder: Path, meta: Meta) -> Iterator[Store]:
 def read_meta(folder: Path) -> Meta:
     """Return the frozen study, provenance and benchmark facts of a study folder.
 
+    Files that the study names by a relative path lie in the folder itself, as in one that was
+    imported; here their paths are whole.
+
     Raises
     ------
     StoreError
         The folder holds no study, or its file is damaged.
     """
     with _reader(folder) as db:
-        return _meta(db)
+        found = _meta(db)
+    found["study"] = map_paths(found["study"], lambda path: str(folder.resolve() / path))
+    return found
+
+
+def note_in(folder: Path, key: str, value: Any) -> None:
+    """Keep something that a folder says of itself, where nobody has it open.
+
+    Raises
+    ------
+    StoreError
+        Another process writes there, or the file is damaged.
+    """
+    with open_store(folder, read_meta(folder)) as store:
+        store.note(key, value)
+
+
+def read_rows(folder: Path, table: str, run: int) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the columns of a table but for the run's, and a run's rows in their order."""
+    with _reader(folder) as db:
+        found = db.execute(f"SELECT * FROM {table} WHERE run = ? ORDER BY {_ORDER[table]}", (run,))
+        return [name for name, *_ in found.description[1:]], [row[1:] for row in found]
 
 
 def read_runs(folder: Path) -> pd.DataFrame:
