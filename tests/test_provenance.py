@@ -125,10 +125,14 @@ def test_what_was_spent_is_noted_also_where_a_study_stops(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(energy, "_tracker", _Tracker)
+
+    def stopped(done: int, of: int, failed: int) -> None:
+        if done == 1:
+            raise KeyboardInterrupt
+
     with pytest.raises(KeyboardInterrupt), metered(tmp_path, True):
-        run_study(parse_study(STUDY), tmp_path)
-        raise KeyboardInterrupt
-    assert read_meta(tmp_path)["energy"]["runs"] == 2
+        run_study(parse_study(STUDY), tmp_path, progress=stopped)
+    assert read_meta(tmp_path)["energy"]["runs"] == 1
 
 
 def test_nothing_is_measured_where_nobody_asks(tmp_path: Path) -> None:
