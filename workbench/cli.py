@@ -244,6 +244,33 @@ def merge(
 
 
 @app.command()
+def reproduce(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A study folder.")],
+    share: Annotated[
+        float, typer.Option(help="Of the finished runs of each entry; at least one of each.")
+    ] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="Of which runs.")] = 0,
+    workers: Workers = _CORES,
+    as_json: Json = False,
+) -> None:
+    """Do some runs of a study again, here, and compare every number to the bit.
+
+    Nothing is written into the folder, and nothing looked up that was computed before. Of a search
+    its trainings are done again. Exit code 1 on a difference, with where each run first differs and
+    what is other here than it was there: versions, tables, threads, processor.
+    """
+    from workbench.harness.reproduce import reproduce as reproduced
+
+    with redirect_stdout(sys.stderr):
+        found = reproduced(folder, progress, share, seed, workers)
+    if as_json:
+        print_json(found.summary())
+    else:
+        print("\n".join(found.lines()))
+    raise typer.Exit(0 if found.holds else 1)
+
+
+@app.command()
 def status(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A study folder.")],
     as_json: Json = False,

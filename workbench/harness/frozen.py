@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -104,6 +104,56 @@ def other_versions(there: Meta, here: Meta) -> list[tuple[str, str | None, str]]
     """Return what computes in other versions: its name, the version there, and the one here."""
     then, now = (versions(meta["provenance"]) for meta in (there, here))
     return [(name, then.get(name), v) for name, v in now.items() if then.get(name) != v]
+
+
+def unlike(there: Meta, here: Meta) -> list[str]:
+    """Return in words what is other here than it was there, likeliest first to change numbers."""
+    then, now = there["provenance"], here["provenance"]
+    found = [f"another content of {name}" for name in changed_contents(there, here)]
+    found += [f"{name} {_then(was, is_)}" for name, was, is_ in other_versions(there, here)]
+    found += [f"{name}, which is not here" for name in {*versions(then)} - {*versions(now)}]
+    found += [f"runs of other versions among those stored: {one}" for one in then.get("mixed", ())]
+    return found + [
+        f"{words} {_then(tell(then[key]), tell(now[key]))}"
+        for key, words, tell in _PLACES
+        if key in then and tell(then[key]) != tell(now[key])
+    ]
+
+
+def _then(was: object, now: object) -> str:
+    return f"{was or 'none'} then, {now or 'none'} now"
+
+
+def _commit(git: Any) -> str:
+    dirty = "" if not git or git["clean"] else " with uncommitted changes"
+    return f"{git['commit'][:12]}{dirty}" if git else "of no checkout"
+
+
+def _sums(libraries: Any) -> str:
+    found = (
+        " ".join(str(one[k]) for k in ("name", "version", "for") if k in one) for one in libraries
+    )
+    return ", ".join(sorted({*found}))
+
+
+def _threads(libraries: Any) -> str:
+    return "; ".join(sorted({f"{one['name']} on {one['threads']}" for one in libraries}))
+
+
+def _gpus(gpus: Any) -> str:
+    return ", ".join(f"{one['name']} (driver {one['driver']})" for one in gpus)
+
+
+_PLACES: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
+    ("git", "commit", _commit),
+    ("python", "Python", str),
+    ("libraries", "sums by", _sums),
+    ("libraries", "threads of", _threads),
+    ("threads_per_process", "threads a process", str),
+    ("cpu", "processor", str),
+    ("gpus", "GPU", _gpus),
+    ("os", "system", str),
+)
 
 
 def _other_shard(there: Shard, here: Shard, folder: Path) -> str:

@@ -59,7 +59,7 @@ _ORDER = {
     "tasks": "run, step_asked",
     "measures": "run, size, test_set, metric",
 }
-_TABLES = (*_ORDER,)
+TABLES = (*_ORDER,)
 _LOG = """
 CREATE TABLE IF NOT EXISTS log (
     run INTEGER NOT NULL, step INTEGER NOT NULL, entry TEXT NOT NULL, PRIMARY KEY (run, step))
@@ -82,7 +82,7 @@ class Store:
         """Drop the runs that failed, so that they are tried again."""
         with self._connection as db:
             failed = "SELECT run FROM runs WHERE error IS NOT NULL"
-            for table in _TABLES:
+            for table in TABLES:
                 db.execute(f"DELETE FROM {table} WHERE run IN ({failed})")
             db.execute("DELETE FROM runs WHERE error IS NOT NULL")
 
@@ -93,7 +93,7 @@ class Store:
             with self._connection as db:
                 db.execute("CREATE TEMP TABLE taken (run INTEGER PRIMARY KEY)")
                 db.executemany("INSERT INTO taken VALUES (?)", ((n,) for n in numbers))
-                for table in ("runs", *_TABLES):
+                for table in ("runs", *TABLES):
                     mine = "run IN (SELECT run FROM taken)"
                     db.execute(f"DELETE FROM main.{table} WHERE {mine}")
                     db.execute(f"INSERT INTO main.{table} SELECT * FROM other.{table} WHERE {mine}")
@@ -138,7 +138,7 @@ class Store:
             result.host or platform.node(),
         )
         with self._connection as db:
-            for table in ("runs", *_TABLES):
+            for table in ("runs", *TABLES):
                 db.execute(f"DELETE FROM {table} WHERE run = ?", (result.number,))
             db.execute(f"INSERT INTO runs VALUES ({','.join('?' * len(run))})", run)
             for table, rows in result.rows.items():
