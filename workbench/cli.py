@@ -1,7 +1,7 @@
 """The command line: results on standard output, progress and errors on standard error.
 
-Exit codes: 0 fine, 1 some runs failed or (merge) are missing, or a check did not hold, 2 a bad
-study or usage, 3 data missing, 130 interrupted.
+Exit codes: 0 fine, 1 some runs failed or (merge) are missing, a check did not hold, or a number
+came out otherwise (reproduce), 2 a bad study, archive or usage, 3 data missing, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,15 @@ import typer
 
 from workbench.errors import StudyError, UnknownName, WorkbenchError
 from workbench.executors import cores, processes_for, where
-from workbench.running import How, merge_and_report, print_json, report_on, run_and_report
+from workbench.running import (
+    How,
+    export_and_say,
+    import_and_say,
+    merge_and_report,
+    print_json,
+    report_on,
+    run_and_report,
+)
 from workbench.terminal import progress
 from workbench.types import Direction
 
@@ -268,6 +276,39 @@ def reproduce(
     else:
         print("\n".join(found.lines()))
     raise typer.Exit(0 if found.holds else 1)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A study folder.")],
+    path: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Archive to write (default: NAME.zip).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Put a study into one file: study, results, report, provenance, versions of all installed.
+
+    Plug-in files and tables that the study names come along. Results and report are written anew
+    before. `workbench import` unpacks it and finds every byte that was changed meanwhile.
+    """
+    export_and_say(folder, path, as_json)
+
+
+@app.command("import")
+def import_(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="What `workbench export` wrote.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to make (default: the study's name).")
+    ] = None,
+    limit: Annotated[float, typer.Option(min=0, help="Gigabytes that it may come to.")] = 4.0,
+    as_json: Json = False,
+) -> None:
+    """Unpack the archive of a study into a new folder, after everything in it was checked.
+
+    A changed byte, and whatever could do harm (paths outside, links, bombs, pickles), is refused;
+    nothing is left behind then. Code that it brings is named, and not run.
+    """
+    import_and_say(path, out, limit, as_json)
 
 
 @app.command()

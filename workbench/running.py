@@ -17,6 +17,7 @@ from workbench.terminal import busy, progress, search_view
 if TYPE_CHECKING:
     from workbench.harness.merge import Merged
     from workbench.harness.plan import Plan
+    from workbench.report.write import Written
 
 _LISTED = 20
 
@@ -120,8 +121,52 @@ def _merged_words(merged: Merged) -> list[str]:
     return words
 
 
+def export_and_say(folder: Path, path: Path | None, as_json: bool) -> None:
+    """Write results and report anew, put the folder into an archive, and say what it came to."""
+    from workbench.harness.archive import export_study
+
+    _written(folder)
+    with busy("writing the archive"):
+        found = export_study(folder, path)
+    if as_json:
+        print_json(found._asdict())
+        return
+    for one in found.left_out:
+        print(f"warning: a folder of data is not in the archive: {one}", file=sys.stderr)
+    print(f"{found.path}: {found.files} files in {found.size:,} bytes")
+
+
+def import_and_say(path: Path, folder: Path | None, limit: float, as_json: bool) -> None:
+    """Unpack an archive into a new folder, and say which of it is code."""
+    from workbench.harness.unpack import import_study
+
+    with busy("checking the archive"):
+        found = import_study(path, folder, limit)
+    if as_json:
+        print_json(found._asdict())
+        return
+    for one in found.left_out:
+        print(f"warning: a folder of data was not in the archive: {one}", file=sys.stderr)
+    if found.code:
+        print(
+            f"warning: this archive brings code, {', '.join(found.code)}: look at it before"
+            " anything runs it (`workbench run`, `reproduce`; a space or benchmark, `report`)",
+            file=sys.stderr,
+        )
+    print(f"{found.folder}: {found.files} files, each as it was exported")
+
+
 def report_on(folder: Path, as_json: bool) -> None:
-    """Write results and report in a process of its own, and print what they say.
+    """Write results and report, and print what they say."""
+    written = _written(folder)
+    if as_json:
+        print_json(written.summary | {"report": str(written.report)})
+    else:
+        print("\n".join([*written.verdict, "", str(written.report.resolve())]))
+
+
+def _written(folder: Path) -> Written:
+    """Write results and report in a process of its own.
 
     So the memory of search libraries here and of pictures there never add up.
     """
@@ -135,11 +180,7 @@ def report_on(folder: Path, as_json: bool) -> None:
     with busy("writing results and report"), ProcessPoolExecutor(1, context) as pool:
         with deaf_children():
             future = pool.submit(write_all, folder)
-        written = future.result()
-    if as_json:
-        print_json(written.summary | {"report": str(written.report)})
-    else:
-        print("\n".join([*written.verdict, "", str(written.report.resolve())]))
+        return future.result()
 
 
 def print_json(value: Any) -> None:

@@ -23,8 +23,9 @@ from workbench.harness.kinds import kind_of
 from workbench.harness.plan import Plan, prepare
 from workbench.harness.result import RunResult
 from workbench.harness.retrain import Training, trained_again, trainings_of
+from workbench.harness.schema import TABLES
 from workbench.harness.sections import RunSpec
-from workbench.harness.store import TABLES, open_store, read_log, read_meta, read_rows, read_runs
+from workbench.harness.store import open_store, read_log, read_meta, read_rows, read_runs
 from workbench.harness.study import stored_study
 from workbench.types import Shows
 

@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 from workbench.errors import StoreError
 from workbench.harness.frozen import Meta, check_same, shard_of
 from workbench.harness.result import RunResult
+from workbench.harness.schema import LOG, ORDER, SCHEMA, TABLES
 from workbench.harness.sections import Study, map_paths
 from workbench.harness.shard import WHOLE
 from workbench.harness.study import stored_study
@@ -33,38 +34,6 @@ _HOLDER = "study.lock.holder"
 _BLOCK = 10_000
 _PATIENCE = 0.5
 """Seconds to wait for a lock: `status` holds it for a moment to see whether it is free."""
-
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE runs (
-    run INTEGER PRIMARY KEY, benchmark TEXT NOT NULL, entry TEXT NOT NULL,
-    replicate INTEGER NOT NULL, error TEXT, wall REAL NOT NULL, cpu REAL NOT NULL,
-    host TEXT NOT NULL, UNIQUE (benchmark, entry, replicate));
-CREATE TABLE trials (
-    run INTEGER NOT NULL REFERENCES runs, trial INTEGER NOT NULL, arch TEXT NOT NULL,
-    epochs INTEGER NOT NULL, continues INTEGER, replicate INTEGER NOT NULL, status TEXT NOT NULL,
-    score REAL, cost REAL, step_asked INTEGER NOT NULL, step_told INTEGER, started REAL NOT NULL,
-    ended REAL NOT NULL, truth REAL, test REAL, PRIMARY KEY (run, step_asked)) WITHOUT ROWID;
-CREATE TABLE tasks (
-    run INTEGER NOT NULL REFERENCES runs, task INTEGER NOT NULL, name TEXT NOT NULL,
-    cost REAL NOT NULL, step_asked INTEGER NOT NULL, step_told INTEGER, started REAL NOT NULL,
-    ended REAL NOT NULL, PRIMARY KEY (run, step_asked)) WITHOUT ROWID;
-CREATE TABLE measures (
-    run INTEGER NOT NULL REFERENCES runs, size INTEGER NOT NULL, test_set TEXT NOT NULL,
-    metric TEXT NOT NULL, value REAL NOT NULL, PRIMARY KEY (run, size, test_set, metric))
-    WITHOUT ROWID;
-"""
-_ORDER = {
-    "trials": "run, step_asked",
-    "tasks": "run, step_asked",
-    "measures": "run, size, test_set, metric",
-}
-TABLES = (*_ORDER,)
-_LOG = """
-CREATE TABLE IF NOT EXISTS log (
-    run INTEGER NOT NULL, step INTEGER NOT NULL, entry TEXT NOT NULL, PRIMARY KEY (run, step))
-    WITHOUT ROWID
-"""
 
 
 class Store:
@@ -215,7 +184,7 @@ def note_in(folder: Path, key: str, value: Any) -> None:
 def read_rows(folder: Path, table: str, run: int) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Return the columns of a table but for the run's, and a run's rows in their order."""
     with _reader(folder) as db:
-        found = db.execute(f"SELECT * FROM {table} WHERE run = ? ORDER BY {_ORDER[table]}", (run,))
+        found = db.execute(f"SELECT * FROM {table} WHERE run = ? ORDER BY {ORDER[table]}", (run,))
         return [name for name, *_ in found.description[1:]], [row[1:] for row in found]
 
 
@@ -358,7 +327,7 @@ def _open_or_make(folder: Path, meta: Meta) -> sqlite3.Connection:
                 _make(connection, meta)
         else:
             check_same(_meta(connection), meta, folder)
-        connection.execute(_LOG)
+        connection.execute(LOG)
     except sqlite3.DatabaseError as error:
         connection.close()
         raise _damaged(path, error) from error
@@ -369,7 +338,7 @@ def _open_or_make(folder: Path, meta: Meta) -> sqlite3.Connection:
 
 
 def _make(connection: sqlite3.Connection, meta: Meta) -> None:
-    for statement in _SCHEMA.split(";"):
+    for statement in SCHEMA:
         connection.execute(statement)
     rows = [(key, json.dumps(value, default=repr)) for key, value in meta.items()]
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
