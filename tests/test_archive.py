@@ -601,6 +601,35 @@ def test_a_search_takes_its_network_along_and_leaves_folders_of_images(tmp_path:
     assert reproduce(back.folder, lambda *_: nullcontext(lambda *_: None), 1).holds
 
 
+def _on_arrays(folder: Path, **arrays: Any) -> Path:
+    """Return the archive of a study that trains on a file of arrays."""
+    np.savez(folder / "digits.npz", **arrays)
+    live = {"name": "live/nb201/npz", "network": {"channels": 2, "stages": 2}}
+    live |= {"training": {"epochs": 1}, "data": {"path": "digits.npz"}}
+    study = STUDY | {"benchmarks": [live], "replicates": 1, "budget": {"queries": 1}}
+    text = json.dumps(study | {"strategies": ["random_search"]})
+    (folder / "study.json").write_text(text, encoding="utf-8")
+    run_study(load_study(folder / "study.json"), folder / "out")
+    write_all(folder / "out")
+    return export_study(folder / "out", folder / "x.zip").path
+
+
+def test_data_come_along_and_pickles_among_them_are_refused(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.random((60, 1, 8, 8), dtype=np.float32), np.arange(60) % 2
+    path = _on_arrays(tmp_path, X=x, y=y)
+    (tmp_path / "digits.npz").unlink()
+    found = import_study(path, tmp_path / "in")
+    assert (found.folder / "files" / "digits.npz").is_file()
+    assert reproduce(found.folder, lambda *_: nullcontext(lambda *_: None), 1).holds
+    evil = io.BytesIO()
+    np.savez(evil, X=np.array([_Hostile(tmp_path / "ran")], dtype=object))
+    entries = _listed(_content(path) | {"files/digits.npz": evil.getvalue()})
+    with pytest.raises(ArchiveError, match="Python objects"):
+        import_study(_made(tmp_path / "y.zip", entries), tmp_path / "again")
+    assert not (tmp_path / "ran").exists()
+
+
 def _workbench(*words: str | Path, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "workbench", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.errors import MissingExtra
+from workbench.errors import MissingExtra, StoreError
 from workbench.harness import energy
 from workbench.harness.drive import run_study
 from workbench.harness.energy import metered
@@ -133,6 +133,16 @@ def test_what_was_spent_is_noted_also_where_a_study_stops(
     with pytest.raises(KeyboardInterrupt), metered(tmp_path, True):
         run_study(parse_study(STUDY), tmp_path, progress=stopped)
     assert read_meta(tmp_path)["energy"]["runs"] == 1
+
+
+def test_nothing_is_noted_in_the_folder_of_another_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(energy, "_tracker", _Tracker)
+    run_study(parse_study(STUDY), tmp_path)
+    with pytest.raises(StoreError, match="another study"), metered(tmp_path, True):
+        run_study(parse_study(STUDY | {"seed": 7}), tmp_path)
+    assert "energy" not in read_meta(tmp_path)
 
 
 def test_nothing_is_measured_where_nobody_asks(tmp_path: Path) -> None:

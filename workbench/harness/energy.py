@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import MissingExtra
+from workbench.errors import MissingExtra, WorkbenchError
 from workbench.harness.store import FILE, note_in, read_meta, read_runs
 
 ENERGY = "energy"
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 def metered(folder: Path, wanted: bool) -> Iterator[None]:
     """Estimate, where it is wanted, what is spent meanwhile on the study of a folder, and note it.
 
-    What earlier calls spent is added; a call that is killed notes nothing.
+    What earlier calls spent is added; a call that is killed, or ends in an error, notes nothing.
 
     Raises
     ------
@@ -41,11 +41,15 @@ def metered(folder: Path, wanted: bool) -> Iterator[None]:
     before = _finished(folder)
     tracker = _tracker()
     tracker.start()
+    mine = True
     try:
         yield
+    except WorkbenchError:
+        mine = False  # it may be the folder of another study
+        raise
     finally:
         tracker.stop()
-        if (folder / FILE).is_file():
+        if mine and (folder / FILE).is_file():
             _note(folder, tracker, max(_finished(folder) - before, 0))
 
 

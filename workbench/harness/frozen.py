@@ -19,6 +19,7 @@ Meta: TypeAlias = dict[str, Any]
 """Frozen study, hashes of tables and plug-ins, facts of benchmarks, provenance; ready for JSON."""
 
 _FORMAT = "3"
+_LISTED = 10
 
 
 def frozen(plan: Plan, shard: Shard = WHOLE) -> Meta:
@@ -112,12 +113,28 @@ def unlike(there: Meta, here: Meta) -> list[str]:
     found = [f"another content of {name}" for name in changed_contents(there, here)]
     found += [f"{name} {_then(was, is_)}" for name, was, is_ in other_versions(there, here)]
     found += [f"{name}, which is not here" for name in {*versions(then)} - {*versions(now)}]
+    found += _installed(there, here)
     found += [f"runs of other versions among those stored: {one}" for one in then.get("mixed", ())]
     return found + [
         f"{words} {_then(tell(then[key]), tell(now[key]))}"
         for key, words, tell in _PLACES
         if key in then and tell(then[key]) != tell(now[key])
     ]
+
+
+def _installed(there: Meta, here: Meta) -> list[str]:
+    """Return in one line what else is installed in other versions, as far as both say so."""
+    then, now = (meta.get("installed", {}) for meta in (there, here))
+    known = {*versions(here["provenance"])}
+    words = [
+        f"{name} {_then(then.get(name), now.get(name))}"
+        for name in sorted({*then, *now} - known)
+        if then.get(name) != now.get(name)
+    ]
+    if not words or not then:
+        return []
+    more = f"; and {len(words) - _LISTED} more" if len(words) > _LISTED else ""
+    return [f"of all that is installed: {'; '.join(words[:_LISTED])}{more}"]
 
 
 def _then(was: object, now: object) -> str:

@@ -95,7 +95,7 @@ class Reproduced(NamedTuple):
         done = f"{self.again} of {self.stored} {self.what} were done again"
         if self.holds:
             found.append(f"{done}: {self.evaluations:,} rows, all equal to the bit")
-            found += [f"although there was other than here: {one}" for one in self.unlike]
+            found += [f"no difference came of: {one}" for one in self.unlike]
         else:
             found.append(f"{done}: {self.differing} of them did NOT come out again")
             first, *more = self.unlike or [_UNKNOWN]

@@ -38,4 +38,6 @@ def rounded(value: Any, digits: int = DIGITS) -> Any:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("say of which study folder: python -m workbench.report.golden DIR")
     sys.stdout.write(golden(Path(sys.argv[1])))
