@@ -113,13 +113,13 @@ def unlike(there: Meta, here: Meta) -> list[str]:
     found = [f"another content of {name}" for name in changed_contents(there, here)]
     found += [f"{name} {_then(was, is_)}" for name, was, is_ in other_versions(there, here)]
     found += [f"{name}, which is not here" for name in {*versions(then)} - {*versions(now)}]
-    found += _installed(there, here)
     found += [f"runs of other versions among those stored: {one}" for one in then.get("mixed", ())]
-    return found + [
+    found += [
         f"{words} {_then(tell(then[key]), tell(now[key]))}"
         for key, words, tell in _PLACES
         if key in then and tell(then[key]) != tell(now[key])
     ]
+    return found + _installed(there, here)
 
 
 def _installed(there: Meta, here: Meta) -> list[str]:
@@ -134,7 +134,7 @@ def _installed(there: Meta, here: Meta) -> list[str]:
     if not words or not then:
         return []
     more = f"; and {len(words) - _LISTED} more" if len(words) > _LISTED else ""
-    return [f"of all that is installed: {'; '.join(words[:_LISTED])}{more}"]
+    return [f"other packages: {'; '.join(words[:_LISTED])}{more}"]
 
 
 def _then(was: object, now: object) -> str:

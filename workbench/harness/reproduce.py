@@ -50,7 +50,8 @@ class Difference(NamedTuple):
     def line(self) -> str:
         """Return it in words."""
         pairs = [f"{key} {then!r} stored, {now!r} found" for key, (then, now) in _some(self)]
-        of = f"{self.rows} row{'' if self.rows == 1 else 's'} differ; first " if self.row else ""
+        of = f"{self.rows} row{' differs' if self.rows == 1 else 's differ'}; first "
+        of = of if self.row else ""
         return f"FAIL  {self.name}: {of}{self.row}{': ' if self.row else ''}{', '.join(pairs)}"
 
 
