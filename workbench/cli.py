@@ -1,7 +1,7 @@
 """The command line: results on standard output, progress and errors on standard error.
 
-Exit codes: 0 fine, 1 some runs failed or (merge) are missing, or a check did not hold, 2 a bad
-study or usage, 3 data missing, 130 interrupted.
+Exit codes: 0 fine, 1 some runs failed or (merge) are missing, a check did not hold, or a number
+came out otherwise (reproduce), 2 a bad study, archive or usage, 3 data missing, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from workbench.errors import StudyError, UnknownName, WorkbenchError
 from workbench.executors import cores, where
 from workbench.running import (
     How,
+    export_and_say,
+    import_and_say,
     merge_and_report,
     print_json,
     processes_for,
@@ -155,6 +157,10 @@ def run(
         str | None,
         typer.Option(help="Run this part alone, such as 3/16, into a folder of its own."),
     ] = None,
+    energy: Annotated[
+        bool,
+        typer.Option("--energy", help="Estimate what energy it takes, by codecarbon (an extra)."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a study, or go on with it, and write its results and report.
@@ -172,7 +178,7 @@ def run(
         loaded = load_study(study, set_ or [])
         device = loaded.benchmarks[0].device if loaded.kind == "search" else "cpu"
         workers = workers or processes_for(executor, device)
-        how = How(where(executor, workers), shard, as_json)
+        how = How(where(executor, workers), shard, as_json, energy)
         run_and_report(loaded.smoke() if smoke else loaded, str(study), out, how)
 
 
@@ -244,6 +250,66 @@ def merge(
     runs failed or are in none of the folders; `workbench run STUDY --out DIR` runs those.
     """
     merge_and_report(folders, out, as_json)
+
+
+@app.command()
+def reproduce(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A study folder.")],
+    share: Annotated[
+        float, typer.Option(help="Of the finished runs of each entry; at least one of each.")
+    ] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="Of which runs.")] = 0,
+    workers: Workers = _CORES,
+    as_json: Json = False,
+) -> None:
+    """Do some runs of a study again, here, and compare every number to the bit.
+
+    Nothing is written into the folder, and nothing looked up that was computed before. Of a search
+    its trainings are done again. Exit code 1 on a difference, with where each run first differs and
+    what is other here than it was there: versions, tables, threads, processor.
+    """
+    from workbench.harness.reproduce import reproduce as reproduced
+
+    with redirect_stdout(sys.stderr):
+        found = reproduced(folder, progress, share, seed, workers)
+    if as_json:
+        print_json(found.summary())
+    else:
+        print("\n".join(found.lines()))
+    raise typer.Exit(0 if found.holds else 1)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A study folder.")],
+    path: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Archive to write (default: NAME.zip).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Put a study into one file: study, results, report, provenance, versions of all installed.
+
+    Plug-in files and tables that the study names come along. Results and report are written anew
+    before. `workbench import` unpacks it and finds every byte that was changed meanwhile.
+    """
+    export_and_say(folder, path, as_json)
+
+
+@app.command("import")
+def import_(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="What `workbench export` wrote.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to make (default: the study's name).")
+    ] = None,
+    limit: Annotated[float, typer.Option(min=0, help="Gigabytes that it may come to.")] = 4.0,
+    as_json: Json = False,
+) -> None:
+    """Unpack the archive of a study into a new folder, after everything in it was checked.
+
+    A changed byte, and whatever could do harm (paths outside, links, bombs, pickles), is refused;
+    nothing is left behind then. Code that it brings is named, and not run.
+    """
+    import_and_say(path, out, limit, as_json)
 
 
 @app.command()

@@ -14,6 +14,7 @@
     |-- TrainingFailed               a network that cannot be trained here (memory)
     |-- PluginError                  a plug-in file that cannot be used
     |-- StoreError                   a study folder: locked, changed, damaged
+    |-- ArchiveError                 the archive of a study: damaged, changed, or meant to do harm
     |-- ExecutorError                where work is to be done: no cluster there, or other versions
     |-- WorkerDied                   exit code 1: what did a piece of work was killed
     |-- DataMissing                  exit code 3: a package or file is not there
@@ -91,6 +92,10 @@ class PluginError(WorkbenchError):
 
 class StoreError(WorkbenchError):
     """A study folder that is in use, holds another study, or is damaged."""
+
+
+class ArchiveError(WorkbenchError):
+    """An archive of a study that is damaged or changed, or not what an archive of a study is."""
 
 
 class ExecutorError(WorkbenchError):

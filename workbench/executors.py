@@ -133,16 +133,16 @@ def as_finished(
 
 
 def each(
-    function: Callable[[Item], Result], items: Iterable[Item], place: Where
+    function: Callable[[Item], Result], items: Iterable[Item], place: Where, *, apart: bool = False
 ) -> Iterator[Result]:
-    """Yield ``function(item)`` of every item as it finishes; 1 process is this one.
+    """Yield ``function(item)`` of every item as it finishes; 1 process is this one, or ``apart``.
 
     Raises
     ------
     WorkerDied
         A process was killed.
     """
-    if place == 1:
+    if place == 1 and not apart:
         with threadpool_limits(1):
             yield from map(function, items)
         return

@@ -17,16 +17,18 @@ from workbench.terminal import busy, progress, search_view
 if TYPE_CHECKING:
     from workbench.harness.merge import Merged
     from workbench.harness.plan import Plan
+    from workbench.report.write import Written
 
 _LISTED = 20
 
 
 class How(NamedTuple):
-    """How a study is run: where, all of it or a shard; and what is printed."""
+    """How a study is run: where, all of it or a shard; what is printed, and what is estimated."""
 
     workers: int | str
     shard: str | None = None
     as_json: bool = False
+    energy: bool = False
 
 
 def processes_for(executor: str, device: str) -> int | None:
@@ -47,7 +49,7 @@ def run_and_report(study: Any, source: str, out: Path | None, how: How) -> None:
         return
     shard = WHOLE if how.shard is None else Shard.parse(how.shard)
     folder = out or Path(shard.folder(study))
-    failed = _run(study, source, folder, how.workers, shard)
+    failed = _run(study, source, folder, how, shard)
     report_on(folder, how.as_json)
     if failed:
         print(f"error: {failed} runs failed; `workbench status {folder}`", file=sys.stderr)
@@ -56,6 +58,7 @@ def run_and_report(study: Any, source: str, out: Path | None, how: How) -> None:
 
 def search_and_report(study: Any, source: str, out: Path | None, how: How) -> None:
     """Search, or go on with it, conclude, and write the report."""
+    from workbench.harness.energy import metered
     from workbench.harness.plan import prepare
     from workbench.harness.search import run_search
 
@@ -65,7 +68,7 @@ def search_and_report(study: Any, source: str, out: Path | None, how: How) -> No
     with redirect_stdout(sys.stderr):
         with progress("trying what is searched", study.COMPARED) as tried:
             plan: Plan = prepare(study, source, tried)
-        with search_view(study.name) as view:
+        with metered(folder, how.energy), search_view(study.name) as view:
             done = run_search(plan, folder, how.workers, progress, view)
     if not done.new:
         words = "the search had ended; a longer budget goes on with it"
@@ -73,15 +76,17 @@ def search_and_report(study: Any, source: str, out: Path | None, how: How) -> No
     report_on(folder, how.as_json)
 
 
-def _run(study: Any, source: str, folder: Path, workers: int | str, shard: Any) -> int:
+def _run(study: Any, source: str, folder: Path, how: How, shard: Any) -> int:
     from workbench.harness.drive import run_plan
+    from workbench.harness.energy import metered
     from workbench.harness.plan import prepare
 
     # What plug-ins print must not stand among the results.
     with redirect_stdout(sys.stderr):
         with progress("trying what is compared", study.COMPARED) as tried:
             plan: Plan = prepare(study, source, tried)
-        outcome = run_plan(plan, folder, workers, progress, shard)
+        with metered(folder, how.energy):
+            outcome = run_plan(plan, folder, how.workers, progress, shard)
     if not outcome.ran:
         count = len(shard.numbers(study))
         print(f"all {count} runs were stored in {folder} already", file=sys.stderr)
@@ -125,8 +130,52 @@ def _merged_words(merged: Merged) -> list[str]:
     return words
 
 
+def export_and_say(folder: Path, path: Path | None, as_json: bool) -> None:
+    """Write results and report anew, put the folder into an archive, and say what it came to."""
+    from workbench.harness.archive import export_study
+
+    _written(folder)
+    with busy("writing the archive"):
+        found = export_study(folder, path)
+    if as_json:
+        print_json(found._asdict())
+        return
+    for one in found.left_out:
+        print(f"warning: a folder of data is not in the archive: {one}", file=sys.stderr)
+    print(f"{found.path}: {found.files} files in {found.size:,} bytes")
+
+
+def import_and_say(path: Path, folder: Path | None, limit: float, as_json: bool) -> None:
+    """Unpack an archive into a new folder, and say which of it is code."""
+    from workbench.harness.unpack import import_study
+
+    with busy("checking the archive"):
+        found = import_study(path, folder, limit)
+    if as_json:
+        print_json(found._asdict())
+        return
+    for one in found.left_out:
+        print(f"warning: a folder of data was not in the archive: {one}", file=sys.stderr)
+    if found.code:
+        print(
+            f"warning: this archive brings code, {', '.join(found.code)}: look at it before"
+            " anything runs it (`workbench run`, `reproduce`; a space or benchmark, `report`)",
+            file=sys.stderr,
+        )
+    print(f"{found.folder}: {found.files} files, each as it was exported")
+
+
 def report_on(folder: Path, as_json: bool) -> None:
-    """Write results and report in a process of its own, and print what they say.
+    """Write results and report, and print what they say."""
+    written = _written(folder)
+    if as_json:
+        print_json(written.summary | {"report": str(written.report)})
+    else:
+        print("\n".join([*written.verdict, "", str(written.report.resolve())]))
+
+
+def _written(folder: Path) -> Written:
+    """Write results and report in a process of its own.
 
     So the memory of search libraries here and of pictures there never add up.
     """
@@ -140,11 +189,7 @@ def report_on(folder: Path, as_json: bool) -> None:
     with busy("writing results and report"), ProcessPoolExecutor(1, context) as pool:
         with deaf_children():
             future = pool.submit(write_all, folder)
-        written = future.result()
-    if as_json:
-        print_json(written.summary | {"report": str(written.report)})
-    else:
-        print("\n".join([*written.verdict, "", str(written.report.resolve())]))
+        return future.result()
 
 
 def print_json(value: Any) -> None:

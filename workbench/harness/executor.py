@@ -29,8 +29,10 @@ class Job(NamedTuple):
     hashes: str
 
 
-def execute_all(plan: Plan, numbers: Iterable[int], place: Where) -> Iterator[RunResult]:
-    """Yield the results of the numbered runs as they finish.
+def execute_all(
+    plan: Plan, numbers: Iterable[int], place: Where, *, apart: bool = False
+) -> Iterator[RunResult]:
+    """Yield the results of the numbered runs as they finish; 1 process is this one, or ``apart``.
 
     A run whose process is killed fails alone, and only where it is killed again when it is run
     once more after all others, with nothing beside it.
@@ -40,7 +42,7 @@ def execute_all(plan: Plan, numbers: Iterable[int], place: Where) -> Iterator[Ru
     ExecutorError, MissingExtra
         There is no cluster at its address, or it computes with something else than this process.
     """
-    if place == 1:
+    if place == 1 and not apart:
         with threadpool_limits(1):
             for number in numbers:
                 yield _run(plan.study, number)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from workbench.errors import StoreError
 from workbench.harness.kinds import kind_of
 from workbench.harness.plan import Plan
-from workbench.harness.provenance import provenance, versions
+from workbench.harness.provenance import installed, provenance, versions
 from workbench.harness.shard import WHOLE, Shard
 from workbench.harness.study import stored_study
 
@@ -19,6 +19,7 @@ Meta: TypeAlias = dict[str, Any]
 """Frozen study, hashes of tables and plug-ins, facts of benchmarks, provenance; ready for JSON."""
 
 _FORMAT = "3"
+_LISTED = 10
 
 
 def frozen(plan: Plan, shard: Shard = WHOLE) -> Meta:
@@ -43,6 +44,7 @@ def frozen(plan: Plan, shard: Shard = WHOLE) -> Meta:
         "benchmarks": facts,
         "parameters": plan.study.effective_parameters(),
         "provenance": provenance(),
+        "installed": installed(),
     } | ({} if shard == WHOLE else {"shard": list(shard)})
 
 
@@ -103,6 +105,72 @@ def other_versions(there: Meta, here: Meta) -> list[tuple[str, str | None, str]]
     """Return what computes in other versions: its name, the version there, and the one here."""
     then, now = (versions(meta["provenance"]) for meta in (there, here))
     return [(name, then.get(name), v) for name, v in now.items() if then.get(name) != v]
+
+
+def unlike(there: Meta, here: Meta) -> list[str]:
+    """Return in words what is other here than it was there, likeliest first to change numbers."""
+    then, now = there["provenance"], here["provenance"]
+    found = [f"another content of {name}" for name in changed_contents(there, here)]
+    found += [f"{name} {_then(was, is_)}" for name, was, is_ in other_versions(there, here)]
+    found += [f"{name}, which is not here" for name in {*versions(then)} - {*versions(now)}]
+    found += [f"runs of other versions among those stored: {one}" for one in then.get("mixed", ())]
+    found += [
+        f"{words} {_then(tell(then[key]), tell(now[key]))}"
+        for key, words, tell in _PLACES
+        if key in then and tell(then[key]) != tell(now[key])
+    ]
+    return found + _installed(there, here)
+
+
+def _installed(there: Meta, here: Meta) -> list[str]:
+    """Return in one line what else is installed in other versions, as far as both say so."""
+    then, now = (meta.get("installed", {}) for meta in (there, here))
+    known = {*versions(here["provenance"])}
+    words = [
+        f"{name} {_then(then.get(name), now.get(name))}"
+        for name in sorted({*then, *now} - known)
+        if then.get(name) != now.get(name)
+    ]
+    if not words or not then:
+        return []
+    more = f"; and {len(words) - _LISTED} more" if len(words) > _LISTED else ""
+    return [f"other packages: {'; '.join(words[:_LISTED])}{more}"]
+
+
+def _then(was: object, now: object) -> str:
+    return f"{was or 'none'} then, {now or 'none'} now"
+
+
+def _commit(git: Any) -> str:
+    dirty = "" if not git or git["clean"] else " with uncommitted changes"
+    return f"{git['commit'][:12]}{dirty}" if git else "of no checkout"
+
+
+def _sums(libraries: Any) -> str:
+    found = (
+        " ".join(str(one[k]) for k in ("name", "version", "for") if k in one) for one in libraries
+    )
+    return ", ".join(sorted({*found}))
+
+
+def _threads(libraries: Any) -> str:
+    return "; ".join(sorted({f"{one['name']} on {one['threads']}" for one in libraries}))
+
+
+def _gpus(gpus: Any) -> str:
+    return ", ".join(f"{one['name']} (driver {one['driver']})" for one in gpus)
+
+
+_PLACES: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
+    ("git", "commit", _commit),
+    ("python", "Python", str),
+    ("libraries", "sums by", _sums),
+    ("libraries", "threads of", _threads),
+    ("threads_per_process", "threads a process", str),
+    ("cpu", "processor", str),
+    ("gpus", "GPU", _gpus),
+    ("os", "system", str),
+)
 
 
 def _other_shard(there: Shard, here: Shard, folder: Path) -> str:

@@ -21,7 +21,7 @@ from workbench.harness.stopping import Watch
 from workbench.strategies import Strategy
 from workbench.types import Arch, Evaluation, Observation, Status, Task, Trial
 
-_PART = "part"
+PART = "part"
 """What a log says of a training that was looked at and goes on."""
 
 
@@ -120,9 +120,9 @@ class LiveRun:
             self._note(entry, now)
             self._tell_task(work.asked, entry, now)
             return None
-        entry = {"came": number, **_came(outcome)}
+        entry = {"came": number, **came(outcome)}
         observation, further = self._judged(work, entry)
-        verdict = {"status": _PART if further else observation.status, "told": observation.score}
+        verdict = {"status": PART if further else observation.status, "told": observation.score}
         self._note(entry | verdict, now)
         return self._goes_on(work, observation, further, entry, now)
 
@@ -152,7 +152,7 @@ class LiveRun:
             else:
                 work = self.flying[entry["came"]]
                 observation, further = self._judged(work, entry)
-                found = _PART if further else observation.status.value
+                found = PART if further else observation.status.value
                 if found != entry["status"]:
                     raise _changed(f"trial {entry['came']} is judged {found}", entry["status"])
                 self._goes_on(work, observation, further, entry, now)
@@ -314,7 +314,7 @@ def _done(outcome: tuple[Any, float] | str) -> dict[str, Any]:
     return {"result": np.asarray(result).tolist(), "cost": cost, "fault": ""}
 
 
-def _came(outcome: Evaluation | str) -> dict[str, Any]:
+def came(outcome: Evaluation | str) -> dict[str, Any]:
     """Return what a log says of an outcome."""
     if isinstance(outcome, str):
         return {

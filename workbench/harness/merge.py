@@ -140,7 +140,8 @@ def _conflict(one: Part, other: Part, study: Study, number: int) -> str:
 def _write(
     target: Path, parts: Sequence[Part], chosen: Mapping[int, Part], mixed: Sequence[str]
 ) -> int:
-    meta = {key: value for key, value in parts[0].meta.items() if key != "shard"}
+    of_a_part = ("shard", "energy")
+    meta = {key: value for key, value in parts[0].meta.items() if key not in of_a_part}
     new = 0
     with open_store(target, meta) as store:
         for part in parts:

@@ -23,7 +23,8 @@ from filelock import FileLock, Timeout
 from workbench.errors import StoreError
 from workbench.harness.frozen import Meta, check_same, shard_of
 from workbench.harness.result import RunResult
-from workbench.harness.sections import Study
+from workbench.harness.schema import LOG, ORDER, SCHEMA, TABLES
+from workbench.harness.sections import Study, map_paths
 from workbench.harness.shard import WHOLE
 from workbench.harness.study import stored_study
 
@@ -33,33 +34,6 @@ _HOLDER = "study.lock.holder"
 _BLOCK = 10_000
 _PATIENCE = 0.5
 """Seconds to wait for a lock: `status` holds it for a moment to see whether it is free."""
-
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE runs (
-    run INTEGER PRIMARY KEY, benchmark TEXT NOT NULL, entry TEXT NOT NULL,
-    replicate INTEGER NOT NULL, error TEXT, wall REAL NOT NULL, cpu REAL NOT NULL,
-    host TEXT NOT NULL, UNIQUE (benchmark, entry, replicate));
-CREATE TABLE trials (
-    run INTEGER NOT NULL REFERENCES runs, trial INTEGER NOT NULL, arch TEXT NOT NULL,
-    epochs INTEGER NOT NULL, continues INTEGER, replicate INTEGER NOT NULL, status TEXT NOT NULL,
-    score REAL, cost REAL, step_asked INTEGER NOT NULL, step_told INTEGER, started REAL NOT NULL,
-    ended REAL NOT NULL, truth REAL, test REAL, PRIMARY KEY (run, step_asked)) WITHOUT ROWID;
-CREATE TABLE tasks (
-    run INTEGER NOT NULL REFERENCES runs, task INTEGER NOT NULL, name TEXT NOT NULL,
-    cost REAL NOT NULL, step_asked INTEGER NOT NULL, step_told INTEGER, started REAL NOT NULL,
-    ended REAL NOT NULL, PRIMARY KEY (run, step_asked)) WITHOUT ROWID;
-CREATE TABLE measures (
-    run INTEGER NOT NULL REFERENCES runs, size INTEGER NOT NULL, test_set TEXT NOT NULL,
-    metric TEXT NOT NULL, value REAL NOT NULL, PRIMARY KEY (run, size, test_set, metric))
-    WITHOUT ROWID;
-"""
-_TABLES = ("trials", "tasks", "measures")
-_LOG = """
-CREATE TABLE IF NOT EXISTS log (
-    run INTEGER NOT NULL, step INTEGER NOT NULL, entry TEXT NOT NULL, PRIMARY KEY (run, step))
-    WITHOUT ROWID
-"""
 
 
 class Store:
@@ -77,7 +51,7 @@ class Store:
         """Drop the runs that failed, so that they are tried again."""
         with self._connection as db:
             failed = "SELECT run FROM runs WHERE error IS NOT NULL"
-            for table in _TABLES:
+            for table in TABLES:
                 db.execute(f"DELETE FROM {table} WHERE run IN ({failed})")
             db.execute("DELETE FROM runs WHERE error IS NOT NULL")
 
@@ -88,7 +62,7 @@ class Store:
             with self._connection as db:
                 db.execute("CREATE TEMP TABLE taken (run INTEGER PRIMARY KEY)")
                 db.executemany("INSERT INTO taken VALUES (?)", ((n,) for n in numbers))
-                for table in ("runs", *_TABLES):
+                for table in ("runs", *TABLES):
                     mine = "run IN (SELECT run FROM taken)"
                     db.execute(f"DELETE FROM main.{table} WHERE {mine}")
                     db.execute(f"INSERT INTO main.{table} SELECT * FROM other.{table} WHERE {mine}")
@@ -133,7 +107,7 @@ class Store:
             result.host or platform.node(),
         )
         with self._connection as db:
-            for table in ("runs", *_TABLES):
+            for table in ("runs", *TABLES):
                 db.execute(f"DELETE FROM {table} WHERE run = ?", (result.number,))
             db.execute(f"INSERT INTO runs VALUES ({','.join('?' * len(run))})", run)
             for table, rows in result.rows.items():
@@ -181,13 +155,37 @@ def open_store(folder: Path, meta: Meta) -> Iterator[Store]:
 def read_meta(folder: Path) -> Meta:
     """Return the frozen study, provenance and benchmark facts of a study folder.
 
+    Files that the study names by a relative path lie in the folder itself, as in one that was
+    imported; here their paths are whole.
+
     Raises
     ------
     StoreError
         The folder holds no study, or its file is damaged.
     """
     with _reader(folder) as db:
-        return _meta(db)
+        found = _meta(db)
+    found["study"] = map_paths(found["study"], lambda path: str(folder.resolve() / path))
+    return found
+
+
+def note_in(folder: Path, key: str, value: Any) -> None:
+    """Keep something that a folder says of itself, where nobody has it open.
+
+    Raises
+    ------
+    StoreError
+        Another process writes there, or the file is damaged.
+    """
+    with open_store(folder, read_meta(folder)) as store:
+        store.note(key, value)
+
+
+def read_rows(folder: Path, table: str, run: int) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the columns of a table but for the run's, and a run's rows in their order."""
+    with _reader(folder) as db:
+        found = db.execute(f"SELECT * FROM {table} WHERE run = ? ORDER BY {ORDER[table]}", (run,))
+        return [name for name, *_ in found.description[1:]], [row[1:] for row in found]
 
 
 def read_runs(folder: Path) -> pd.DataFrame:
@@ -329,7 +327,7 @@ def _open_or_make(folder: Path, meta: Meta) -> sqlite3.Connection:
                 _make(connection, meta)
         else:
             check_same(_meta(connection), meta, folder)
-        connection.execute(_LOG)
+        connection.execute(LOG)
     except sqlite3.DatabaseError as error:
         connection.close()
         raise _damaged(path, error) from error
@@ -340,7 +338,7 @@ def _open_or_make(folder: Path, meta: Meta) -> sqlite3.Connection:
 
 
 def _make(connection: sqlite3.Connection, meta: Meta) -> None:
-    for statement in _SCHEMA.split(";"):
+    for statement in SCHEMA:
         connection.execute(statement)
     rows = [(key, json.dumps(value, default=repr)) for key, value in meta.items()]
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)

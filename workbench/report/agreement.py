@@ -117,7 +117,7 @@ def timing(found: Agreement) -> dict[str, Any]:
     """Return what ``timing.json`` holds: seconds and hosts, which differ from call to call."""
     times = found.measures[found.measures["metric"] == SECONDS]
     measured = {b: nested(times, b) for b in found.benchmarks}
-    return timing_of(found.runs, "entry", found.meta["provenance"]) | {"benchmarks": measured}
+    return timing_of(found.runs, "entry", found.meta) | {"benchmarks": measured}
 
 
 def sentences(found: Agreement) -> list[str]:

@@ -137,7 +137,7 @@ def timing(quality: Quality) -> dict[str, Any]:
     """Return what ``timing.json`` holds: seconds and hosts, which differ from call to call."""
     times = quality.measures[quality.measures["metric"].isin(TIMES)]
     measured = {b: nested(times, b) for b in quality.benchmarks}
-    return timing_of(quality.runs, "entry", quality.meta["provenance"]) | {"benchmarks": measured}
+    return timing_of(quality.runs, "entry", quality.meta) | {"benchmarks": measured}
 
 
 def _far_from_reference(size: int) -> tuple[float, int]:

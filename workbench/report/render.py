@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.harness.energy import ENERGY
 from workbench.harness.study import stored_study
 
 
@@ -38,6 +39,7 @@ def common(meta: Mapping[str, Any], runs: pd.DataFrame, what: str) -> dict[str, 
     return {
         "study": meta["study"],
         "provenance": meta["provenance"],
+        "energy": meta.get(ENERGY),
         "fingerprint": meta["fingerprint"],
         "study_json": stored_study(meta["study"]).compact(),
         "failures": list(failed[columns].itertuples(index=False, name=None)),

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from workbench import registry, seeds
+from workbench.harness.energy import ENERGY
 from workbench.harness.store import read_measures, read_meta, read_runs, read_tasks, read_told
 from workbench.report.numbers import part_of
 from workbench.report.render import write_text
@@ -166,11 +167,14 @@ def summary(results: Results) -> dict[str, Any]:
 
 def timing(results: Results) -> dict[str, Any]:
     """Return what ``timing.json`` holds: seconds and hosts, which differ from call to call."""
-    return timing_of(results.runs, "strategy", results.meta["provenance"])
+    return timing_of(results.runs, "strategy", results.meta)
 
 
-def timing_of(runs: pd.DataFrame, what: str, provenance: Any) -> dict[str, Any]:
-    """Return the times of runs, in all and by the column ``what``, and where they ran."""
+def timing_of(runs: pd.DataFrame, what: str, meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the times of runs, in all and by the column ``what``, and where they ran.
+
+    The energy is there where it was estimated.
+    """
     by = runs.groupby(what, sort=True)[["wall", "cpu"]]
     return {
         "hosts": sorted(runs["host"].unique()),
@@ -180,8 +184,8 @@ def timing_of(runs: pd.DataFrame, what: str, provenance: Any) -> dict[str, Any]:
             s: {"wall": float(v["wall"]), "cpu": float(v["cpu"])}
             for s, v in by.mean().to_dict("index").items()
         },
-        "provenance": provenance,
-    }
+        "provenance": meta["provenance"],
+    } | ({ENERGY: meta[ENERGY]} if ENERGY in meta else {})
 
 
 def _summary_of(results: Results, bench: str, strategy: str) -> dict[str, Any]:

@@ -1,0 +1,191 @@
+"""What a folder says of where its numbers come from; GPUs by a driver's answer, energy offline."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import textwrap
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from workbench.errors import MissingExtra, StoreError
+from workbench.harness import energy
+from workbench.harness.drive import run_study
+from workbench.harness.energy import metered
+from workbench.harness.merge import merge
+from workbench.harness.provenance import installed, provenance, versions
+from workbench.harness.store import note_in, read_meta
+from workbench.harness.study import parse_study
+from workbench.report.write import write_all
+
+STUDY: dict[str, Any] = {
+    "name": "small",
+    "replicates": 2,
+    "budget": {"queries": 8},
+    "benchmarks": ["nb201/cifar10"],
+    "strategies": ["random_search"],
+}
+
+
+def _driver(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put an ``nvidia-smi`` first on the path; there is no GPU where the tests run."""
+    command = folder / "nvidia-smi"
+    command.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_gpus_are_named_by_their_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "NVIDIA H100 80GB HBM3, 570.86.15, 81559 MiB"
+    answer = f'test "$1" = "--query-gpu=name,driver_version,memory.total" && echo "{said}"'
+    _driver(tmp_path, f"{answer} && echo '{said}'", monkeypatch)
+    found = provenance()["gpus"]
+    assert [g["name"] for g in found] == ["NVIDIA H100 80GB HBM3"] * 2
+    assert (found[0]["driver"], found[0]["memory"]) == ("570.86.15", "81559 MiB")
+    folder = tmp_path / "study"
+    run_study(parse_study(STUDY), folder)
+    write_all(folder)
+    assert "NVIDIA H100 80GB HBM3, 81559 MiB, driver 570.86.15" in (
+        folder / "report.html"
+    ).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("script", ["exit 9", "echo 'no devices were found'", "sleep 60"])
+def test_a_driver_that_does_not_answer_does_no_harm(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.harness.provenance._PATIENCE", 0.3)
+    _driver(tmp_path, script, monkeypatch)
+    assert provenance()["gpus"] == []
+
+
+def test_blas_is_that_of_numpy_on_one_thread() -> None:
+    found = provenance()["libraries"]
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    assert any(blas["version"].startswith(one["version"][:6]) for one in found)
+    assert {one["threads"] for one in found} == {1}
+
+
+def test_versions_of_all_that_is_installed_are_kept_beside_what_is_compared(tmp_path: Path) -> None:
+    run_study(parse_study(STUDY), tmp_path)
+    meta = read_meta(tmp_path)
+    assert meta["installed"] == installed()
+    for name in ("numpy", "pytest", "pyarrow"):
+        assert meta["installed"][name] == version(name)
+    assert "pyarrow" not in versions(meta["provenance"])
+    assert meta["provenance"]["python"] == platform.python_version()
+
+
+# -- energy ----------------------------------------------------------------------------------------
+
+
+class _Tracker:
+    """A tracker that has measured so much in 2 s."""
+
+    class final_emissions_data:  # noqa: N801
+        energy_consumed, duration, gpu_energy, codecarbon_version = 0.25, 2.0, 0.0, "0"
+
+    _hardware = ()
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+def test_energy_of_several_calls_adds_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(energy, "_tracker", _Tracker)
+    study = parse_study(STUDY)
+    for shard in ("1/2", "2/2"):
+        with metered(tmp_path / shard[0], True):
+            run_study(study, tmp_path / shard[0], shard=shard)
+    with metered(tmp_path / "1", True):
+        run_study(study, tmp_path / "1", shard="1/2")
+    found = read_meta(tmp_path / "1")["energy"]
+    assert (found["kwh"], found["seconds"], found["runs"]) == (0.5, 4.0, 1)
+    write_all(tmp_path / "1")
+    timing = json.loads((tmp_path / "1" / "timing.json").read_text(encoding="utf-8"))
+    assert timing["energy"] == found
+    page = (tmp_path / "1" / "report.html").read_text(encoding="utf-8")
+    assert "about 0.50 kWh in 4 s, in which 1 run ended: an estimate" in page
+    # What parts took is not what the whole took, where one of them was not measured.
+    merge([tmp_path / "1", tmp_path / "2"], tmp_path / "merged")
+    assert "energy" not in read_meta(tmp_path / "merged")
+
+
+def test_what_was_spent_is_noted_also_where_a_study_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(energy, "_tracker", _Tracker)
+
+    def stopped(done: int, of: int, failed: int) -> None:
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), metered(tmp_path, True):
+        run_study(parse_study(STUDY), tmp_path, progress=stopped)
+    assert read_meta(tmp_path)["energy"]["runs"] == 1
+
+
+def test_nothing_is_noted_in_the_folder_of_another_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(energy, "_tracker", _Tracker)
+    run_study(parse_study(STUDY), tmp_path)
+    with pytest.raises(StoreError, match="another study"), metered(tmp_path, True):
+        run_study(parse_study(STUDY | {"seed": 7}), tmp_path)
+    assert "energy" not in read_meta(tmp_path)
+
+
+def test_nothing_is_measured_where_nobody_asks(tmp_path: Path) -> None:
+    with metered(tmp_path, False):
+        run_study(parse_study(STUDY), tmp_path)
+    assert "energy" not in read_meta(tmp_path)
+    note_in(tmp_path, "energy", {"kwh": 1.0})
+    assert run_study(parse_study(STUDY), tmp_path).ran == 0
+
+
+def test_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "codecarbon", None)
+    with pytest.raises(MissingExtra, match=r"nas-workbench\[energy\]"), metered(tmp_path, True):
+        pass
+
+
+def test_codecarbon_itself_asks_nobody(tmp_path: Path) -> None:
+    """With every way to the network closed, and settings of the user that would open one."""
+    pytest.importorskip("codecarbon")
+    settings = "[codecarbon]\nsave_to_api = true\noutput_methods = api,csv\n"
+    (tmp_path / ".codecarbon.config").write_text(settings, encoding="utf-8")
+    code = """
+    import socket, sys, time
+    def closed(*_): print("network!"); raise OSError
+    socket.socket.connect = closed
+    socket.getaddrinfo = closed
+    from pathlib import Path
+    from workbench.harness.drive import run_study
+    from workbench.harness.energy import metered
+    folder = Path("out")
+    with metered(folder, True):
+        run_study("study.json", folder)
+        time.sleep(1)
+    """
+    (tmp_path / "study.json").write_text(json.dumps(STUDY), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=tmp_path, env=os.environ | {"HOME": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    found = read_meta(tmp_path / "out")["energy"]
+    assert found["runs"] == 2
+    # Between nothing and what 1000 W would take.
+    assert 0 < found["kwh"] < found["seconds"] / 3600
+    assert {p.name for p in tmp_path.iterdir()} == {".codecarbon.config", "study.json", "out"}
