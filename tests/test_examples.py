@@ -15,7 +15,7 @@ from workbench.harness.study import load_study, parse_study
 from workbench.testing.run import check_plugin
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPTS = ("ask_and_tell.py", "greedy.py")
+SCRIPTS = ("ask_and_tell.py", "greedy.py", "searched_on_test.py")
 PICTURES = ("picture.py", "study_pictures.py")
 STUDIES = [*ROOT.glob("examples/*.toml"), *ROOT.glob("docs/studies/*.toml")]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
