@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from typer.testing import CliRunner
 
+from workbench.cli import app
 from workbench.data.live import Live
 from workbench.errors import ExecutorError, ParameterError, StoreError, StudyError, WorkbenchError
 from workbench.executors import as_finished, workers_at
@@ -132,7 +134,10 @@ def test_the_summary_and_the_page_are_written(searched: Path) -> None:
     assert page.count("<figure>") == 4
     stages = {name: n for name, n, _ in summary["costs"]}
     assert stages["task: proxies"] >= 1
-    assert progress_of(searched)["finished"] == 1
+    progress = progress_of(searched)
+    assert (progress["finished"], progress["trainings"]) == (1, 8)
+    said = CliRunner().invoke(app, ["status", str(searched)]).stdout
+    assert said == "small: 8 trainings; the search has ended\n"
 
 
 def test_a_finished_search_is_not_done_again(searched: Path) -> None:

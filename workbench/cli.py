@@ -326,6 +326,10 @@ def status(
         return
     writer = f"; being written by {found['writer']}" if found["writer"] else ""
     shard = f", shard {found['shard']}" if found["shard"] else ""
+    if "trainings" in found:
+        ended = "has ended" if found["finished"] else "has not ended"
+        print(f"{found['study']}: {found['trainings']} trainings; the search {ended}{writer}")
+        return
     print(
         f"{found['study']}{shard}: {found['finished']} of {found['runs']} runs finished,"
         f" {found['failed']} failed{writer}"

@@ -270,7 +270,10 @@ def read_digests(folder: Path, times: Sequence[str]) -> dict[int, str | None]:
 
 
 def progress_of(folder: Path) -> dict[str, Any]:
-    """Return how far a study, or a shard, is: runs in all, finished, failed, who is writing."""
+    """Return how far a study, or a shard, is: runs in all, finished, failed, who is writing.
+
+    Of a live search also how many trainings have ended.
+    """
     meta = read_meta(folder)
     study, shard = stored_study(meta["study"]), shard_of(meta)
     errors = read_runs(folder)["error"].dropna()
@@ -282,7 +285,13 @@ def progress_of(folder: Path) -> dict[str, Any]:
         "failed": len(errors),
         "errors": {str(e): int(n) for e, n in errors.value_counts().items()},
         "writer": writer_of(folder),
-    }
+    } | ({"trainings": _ended_trainings(folder)} if study.kind == "search" else {})
+
+
+def _ended_trainings(folder: Path) -> int:
+    """Return how many trainings of a live search have ended."""
+    entries = (json.loads(entry) for entry in read_log(folder))
+    return sum("came" in entry and entry["status"] != "part" for entry in entries)
 
 
 def writer_of(folder: Path) -> str | None:
