@@ -158,6 +158,16 @@ def test_a_longer_budget_goes_on_and_concludes_anew(tmp_path: Path) -> None:
     assert found.meta["study"]["budget"]["queries"] == 9
 
 
+def test_another_end_is_made_without_another_search(tmp_path: Path) -> None:
+    run_study(_study(), tmp_path / "s")
+    before = read_log(tmp_path / "s")
+    run_study(_study(final={"top": 1, "seeds": 1, "random": 1}), tmp_path / "s")
+    assert read_log(tmp_path / "s") == before
+    end = read_search(tmp_path / "s").conclusion
+    assert end is not None
+    assert len(end["finalists"]) == len(end["best"]["test"]) == len(end["drawn"]) == 1
+
+
 def test_another_search_is_refused_in_its_folder(searched: Path) -> None:
     with pytest.raises(StoreError, match="holds another study"):
         run_study(_funnel(seed=1), searched)

@@ -27,13 +27,14 @@ MOST_TIMED = 200
 class Conclusion(NamedTuple):
     """What a search came to, ready for JSON.
 
-    ``told`` is after how many trials. ``best`` and ``random`` hold ``text``, ``arch``, ``params``,
+    ``told`` is after how many trials, ``final`` what was asked for. ``best`` and ``random`` hold ``text``, ``arch``, ``params``,
     and ``valid`` and ``test`` of each seed; so does each of ``finalists``, in the order of what the
     search saw of them, ``observed``. ``drawn`` are the random architectures, ``latency``
     milliseconds by trial. ``written`` says why ``best.py`` needs the workbench, if it does.
     """
 
     told: int
+    final: dict[str, int]
     best: dict[str, Any]
     finalists: list[dict[str, Any]]
     random: dict[str, Any]
@@ -93,6 +94,7 @@ def conclude(
     weights = max(grouped[best], key=lambda t: _known(t.valid))
     return Conclusion(
         len(told),
+        study.final.model_dump(),
         finalists[best],
         finalists,
         _summary(bench, middle, others[0].metrics["params"], [*map(_scores, others)]),

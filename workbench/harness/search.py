@@ -91,7 +91,7 @@ def run_search(
         with workers() as pool:
             search.go_on(pool, view)
         told = search.run.told
-        found = _stored(folder, len(told))
+        found = _stored(folder, study, len(told))
         if found is None:
             found = conclude(study, plan.benchmarks[0], told, folder, workers, shows)
             store.add(study, search.result(time.process_time() - began))
@@ -111,11 +111,13 @@ def as_progress(shown: Progress) -> Callable[[State], None]:
     return view
 
 
-def _stored(folder: Path, told: int) -> Conclusion | None:
-    """Return how the search ended before, if that is after as many trainings."""
+def _stored(folder: Path, study: SearchStudy, told: int) -> Conclusion | None:
+    """Return how the search ended before, if that is after as many trainings, and in this way."""
     found = read_meta(folder).get(CONCLUSION)
     written = (folder / "best.py").exists() and (folder / "best.pt").exists()
-    return Conclusion(**found) if found and written and found["told"] == told else None
+    if not found or not written or found["told"] != told:
+        return None
+    return Conclusion(**found) if found["final"] == study.final.model_dump() else None
 
 
 def _gpus(study: SearchStudy, place: Where) -> int | None:

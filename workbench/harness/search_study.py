@@ -72,11 +72,11 @@ class SearchStudy(SearchesStudy):
         return self.model_copy(update=changed | {"final": Final(top=1, seeds=1, random=1)})
 
     def identity(self) -> str:
-        """Return the canonical JSON without paths, and without how long it goes on.
+        """Return the canonical JSON without paths, how long it goes on, and what follows then.
 
         A search with more time is the same search, that goes on.
         """
-        endless = self.model_copy(update={"budget": Budget(queries=1)})
+        endless = self.model_copy(update={"budget": Budget(queries=1), "final": Final()})
         return super(SearchStudy, endless).identity()
 
 
