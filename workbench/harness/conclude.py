@@ -27,9 +27,9 @@ MOST_TIMED = 200
 class Conclusion(NamedTuple):
     """What a search came to, ready for JSON.
 
-    ``told`` is after how many trials, ``final`` what was asked for. ``best`` and ``random`` hold ``text``, ``arch``, ``params``,
-    and ``valid`` and ``test`` of each seed; so does each of ``finalists``, in the order of what the
-    search saw of them, ``observed``. ``drawn`` are the random architectures, ``latency``
+    ``told`` is after how many trials, ``final`` what was asked for. ``best`` and ``random`` hold
+    ``text``, ``arch``, ``params``, and ``valid`` and ``test`` of each seed; so does each of
+    ``finalists``, in the order of what the search saw of them, ``observed``. ``drawn`` are the random architectures, ``latency``
     milliseconds by trial. ``written`` says why ``best.py`` needs the workbench, if it does.
     """
 
