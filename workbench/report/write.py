@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.harness.store import read_meta
-from workbench.report import agreement, extrapolation, quality_words, search
+from workbench.report import agreement, extrapolation, page, quality_words, search
 from workbench.report.agreement_page import write_agreement_report
 from workbench.report.extrapolation_page import write_extrapolation_report
-from workbench.report.page import verdict_of, write_report
 from workbench.report.quality import read_quality, write_quality
 from workbench.report.quality import summary as quality_summary
 from workbench.report.quality_page import write_quality_report
-from workbench.report.results import read_results, summary, write_results
+from workbench.report.render import write_page
+from workbench.report.results import read_results, write_results
 from workbench.report.search_page import write_search_report
 
 
@@ -38,8 +38,10 @@ def write_all(folder: Path) -> Written:
 
 def _strategies(folder: Path) -> Written:
     results = read_results(folder)
-    write_results(results)
-    return Written(write_report(results), verdict_of(results), summary(results))
+    shown = page.content(results)
+    write_results(results, shown["summary"])
+    path = write_page(folder, "strategies.html", shown)
+    return Written(path, shown["verdict"], shown["summary"])
 
 
 def _predictors(folder: Path) -> Written:
