@@ -318,7 +318,7 @@ def test_ledger_and_records_agree_and_the_report_shows_them(tmp_path: Path) -> N
     for label in results.strategies:
         stages_seconds = sum(s.seconds for s in stages_of(results, BENCH, label))
         assert hours[label] == pytest.approx(stages_seconds / 3600)
-    titles = [title for title, *_ in shown["figures"]]
+    titles = [drawing.title for drawing in shown["drawings"]]
     assert {"What the funnel lets through", "What each stage is worth"} <= {*titles}
     assert len(shown["ablation"]) == 3
     write_results(results, summary(results))

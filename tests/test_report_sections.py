@@ -133,7 +133,7 @@ def test_little_is_said_of_few_benchmarks(results: Results) -> None:
     assert any("No test over benchmarks: with 3 benchmarks" in said for said in too_few(results))
     found = ranked(results)
     assert found is not None
-    names = {drawing.name for drawing in content(results)["figures"]}
+    names = {drawing.name for drawing in content(results)["drawings"]}
     assert "critical-differences" not in names
     assert {"run-lengths", "profile", "improvement", "scores-seconds"} <= names
     assert {part: len(s.tau) for part, s in stabilities(results).items()} == {
@@ -165,8 +165,8 @@ def test_many_benchmarks_bring_ranks_and_pairs(tmp_path: Path) -> None:
         assert sum(pair.posterior) == pytest.approx(1)
     assert too_few(many) == []
     shown = content(many)
-    (drawn,) = [f for f in shown["figures"] if f.name == "critical-differences"]
-    assert all(name in drawn.picture for name in NAMES)
+    (drawn,) = [f for f in shown["drawings"] if f.name == "critical-differences"]
+    assert all(name in drawn.shown().picture for name in NAMES)
 
 
 def test_the_checklist_knows_what_the_study_does(results: Results) -> None:

@@ -117,25 +117,32 @@ def _merged_words(merged: Merged) -> list[str]:
 
 
 def report_on(folder: Path, as_json: bool) -> None:
-    """Write results and report in a process of its own, and print what they say.
+    """Write results and report of a study folder, and print what they say."""
+    report_as([folder], "html", None, as_json)
 
-    So the memory of search libraries here and of pictures there never add up.
+
+def report_as(folders: Sequence[Path], form: str, out: Path | None, as_json: bool) -> None:
+    """Write results and report, of several folders side by side, and print what they say.
+
+    In a process of its own, so that the memory of search libraries here and of pictures there never
+    add up.
     """
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
     from workbench.processes import deaf_children
-    from workbench.report.write import write_all
+    from workbench.report.formats import report
 
     context = multiprocessing.get_context("spawn")
     with busy("writing results and report"), ProcessPoolExecutor(1, context) as pool:
         with deaf_children():
-            future = pool.submit(write_all, folder)
+            future = pool.submit(report, folders, form, out)
         written = future.result()
-    if as_json:
-        print_json(written.summary | {"report": str(written.report)})
+    where = written.paths[0] if len(written.paths) == 1 else written.paths[0].parent
+    if as_json or form == "json":
+        print_json(written.summary | {"report": str(where)})
     else:
-        print("\n".join([*written.verdict, "", str(written.report.resolve())]))
+        print("\n".join([*written.verdict, "", str(where.resolve())]))
 
 
 def print_json(value: Any) -> None:

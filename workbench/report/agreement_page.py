@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,12 +10,7 @@ from workbench.report import agreement_figures as figures
 from workbench.report.agreement import FEW, Agreement, sentences, table, timing
 from workbench.report.drawing import Drawing, there
 from workbench.report.numbers import means_of
-from workbench.report.render import common, parameters_text, write_page
-
-
-def write_agreement_report(found: Agreement) -> Path:
-    """Write ``report.html`` into the study folder and return its path."""
-    return write_page(found.folder, "proxies.html", content(found))
+from workbench.report.render import common, parameters_text
 
 
 def content(found: Agreement) -> dict[str, Any]:
@@ -35,7 +29,7 @@ def content(found: Agreement) -> dict[str, Any]:
     return common(found.meta, found.runs, "entry") | {
         "compared": "proxy",
         "verdict": sentences(found),
-        "figures": [drawing.shown() for drawing in drawings(found)],
+        "drawings": drawings(found),
         "tables": [(b, found.architectures(b), table(found, b)) for b in found.benchmarks],
         "setup": setup,
         "timing": timing(found),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,14 +10,9 @@ from workbench.report import extrapolation_figures as figures
 from workbench.report.drawing import Drawing, there
 from workbench.report.extrapolation import Extrapolation, sentences, stopping, table, timing
 from workbench.report.numbers import means_of
-from workbench.report.render import common, parameters_text, write_page
+from workbench.report.render import common, parameters_text
 
 _SHOWN = ("tau", "error", "coverage", "nll")
-
-
-def write_extrapolation_report(found: Extrapolation) -> Path:
-    """Write ``report.html`` into the study folder and return its path."""
-    return write_page(found.folder, "curves.html", content(found))
 
 
 def content(found: Extrapolation) -> dict[str, Any]:
@@ -28,7 +22,7 @@ def content(found: Extrapolation) -> dict[str, Any]:
     return common(found.meta, found.runs, "entry") | {
         "compared": "extrapolator",
         "verdict": sentences(found),
-        "figures": [drawing.shown() for drawing in drawings(found)],
+        "drawings": drawings(found),
         "tables": [(b, found.reference(b), found.epochs(b), table(found, b)) for b in benches],
         "stopping": [(b, stopping(found, b)) for b in benches],
         "units": {b: facts[b]["metric"]["unit"] for b in benches},

@@ -224,7 +224,7 @@ def _dots(
         )  # fmt: skip
     ax.set_yticks(range(len(order)), order)
     ax.set_ylim(len(order) - 0.5, -0.7)
-    ax.set_xlabel("normalised score (IQM, 95 % interval); 1 is the optimum")
+    ax.set_xlabel("normalised score; 1 is the optimum")
     ax.grid(axis="x", color="#888888", alpha=0.25)
 
 
@@ -238,7 +238,7 @@ def _rank_map(ax: Axes, order: list[str], shown: list[str], means: Floats) -> No
         ax.text(j, i, f"{rank:g}", ha="center", va="center", fontsize=9, color=ink)
     ax.set_xticks(range(len(shown)), shown, fontsize=8, rotation=20, ha="right")
     ax.set_yticks(range(len(order)), [f"mean {r:.1f}" for r in overall])
-    ax.set_title("rank on each benchmark (by mean score)")
+    ax.set_title("rank on each benchmark")
     ax.tick_params(length=0)
     for spine in ax.spines.values():
         spine.set_visible(False)

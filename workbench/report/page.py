@@ -44,7 +44,7 @@ def content(results: Results) -> dict[str, Any]:
         "compared": "strategy",
         "budget": budget_words(study),
         "verdict": _verdict(results, scores, comparisons, lead),
-        "figures": [drawing.shown() for drawing in drawn],
+        "drawings": drawn,
         "glance": _glance(results, scores, order, comparisons, lead),
         "targets": TARGETS,
         "expected": expected(results),

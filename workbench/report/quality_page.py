@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,12 +12,7 @@ from workbench.report.drawing import Drawing, there
 from workbench.report.numbers import means_of
 from workbench.report.quality import Quality, timing
 from workbench.report.quality_words import mean_table, ranking, sentences
-from workbench.report.render import common, parameters_text, write_page
-
-
-def write_quality_report(quality: Quality) -> Path:
-    """Write ``report.html`` into the study folder and return its path."""
-    return write_page(quality.folder, "predictors.html", content(quality))
+from workbench.report.render import common, parameters_text
 
 
 def content(quality: Quality) -> dict[str, Any]:
@@ -28,7 +22,7 @@ def content(quality: Quality) -> dict[str, Any]:
     return common(quality.meta, quality.runs, "entry") | {
         "compared": "predictor",
         "verdict": sentences(quality),
-        "figures": [drawing.shown() for drawing in drawings(quality)],
+        "drawings": drawings(quality),
         "reference": quality.reference,
         "first_set": quality.first_set,
         "tables": [(b, quality.sizes(b), mean_table(quality, b)) for b in benches],

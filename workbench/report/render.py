@@ -20,7 +20,10 @@ from workbench.statistics.bootstrap import Interval
 
 
 def write_page(folder: Path, template: str, content: Mapping[str, Any]) -> Path:
-    """Write ``report.html`` into a study folder and return its path."""
+    """Write ``report.html`` into a study folder and return its path.
+
+    ``content`` is what the template shows, and its ``drawings``.
+    """
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
@@ -33,7 +36,9 @@ def write_page(folder: Path, template: str, content: Mapping[str, Any]) -> Path:
     environment.filters["fixed"] = fixed
     environment.filters |= {"bib_link": bib_link, "between": between, "open_end": open_end}
     path = folder / "report.html"
-    write_text(path, with_contents(environment.get_template(template).render(**content)) + "\n")
+    figures = [drawing.shown() for drawing in content["drawings"]]
+    page = environment.get_template(template).render(**content, figures=figures)
+    write_text(path, with_contents(page) + "\n")
     return path
 
 

@@ -12,7 +12,7 @@ from workbench import seeds
 from workbench.report.figures import add_legend, curves
 from workbench.report.results import Results
 from workbench.report.run_length import UNITS
-from workbench.report.style import figure, looks, plain_log_ticks
+from workbench.report.style import figure, looks, powers_of_ten
 from workbench.statistics.bootstrap import mean_bands
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _curve(ax: Axes, found: pd.DataFrame, strategy: str, look: Any) -> None:
 def _frame(ax: Axes, facts: dict[str, Any], bench: str, split: str, axis: str) -> None:
     metric = facts["test"] if split == "test" else facts["metric"]
     unit = f" ({metric['unit']})" if metric["unit"] else ""
-    ax.set(title=f"{bench}, {split}", xlabel=UNITS[axis], ylabel=f"{metric['name']}{unit}")
+    ax.set(title=bench, xlabel=UNITS[axis], ylabel=f"{split}: {metric['name']}{unit}")
     # What the first few queries find is so bad that the rest would be a flat line.
     lines = [np.asarray(line.get_ydata(), dtype=np.float64) for line in ax.get_lines()]
     shown = np.concatenate([values[len(values) // 10 :] for values in lines])
@@ -96,4 +96,4 @@ def _frame(ax: Axes, facts: dict[str, Any], bench: str, split: str, axis: str) -
     ax.set_ylim(low - margin, high + margin)
     if axis == "ended":
         ax.set_xscale("log")
-        plain_log_ticks(ax.xaxis)
+        powers_of_ten(ax.xaxis)

@@ -10,15 +10,10 @@ import pandas as pd
 
 from workbench.report import search_figures as figures
 from workbench.report.drawing import Drawing, there
-from workbench.report.render import common, parameters_text, write_page
+from workbench.report.render import common, parameters_text
 from workbench.report.search import SearchFolder, costs, duration, sentences, spread
 
 _LISTED = 20
-
-
-def write_search_report(found: SearchFolder) -> Path:
-    """Write ``report.html`` into the folder of a search and return its path."""
-    return write_page(found.folder, "search.html", content(found))
 
 
 def content(found: SearchFolder) -> dict[str, Any]:
@@ -29,7 +24,7 @@ def content(found: SearchFolder) -> dict[str, Any]:
     return common(found.meta, found.runs, "entry") | {
         "compared": "strategy",
         "verdict": sentences(found),
-        "figures": [drawing.shown() for drawing in drawings(found)],
+        "drawings": drawings(found),
         "budget": _budget(study["budget"]),
         "data": found.data,
         "label": entry["label"],
