@@ -30,7 +30,10 @@ COMMAND = browser()
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(COMMAND is None, reason="no Chromium or Chrome on the PATH: install one"),
-    pytest.mark.skipif(find_spec("playwright") is None, reason="playwright: pip install '.[dev]'"),
+    *(
+        pytest.mark.skipif(find_spec(name) is None, reason=f"no {name}: pip install '.[dev]'")
+        for name in ("playwright", "axe_playwright_python")
+    ),
 ]
 
 KINDS = ["strategies", "predictors", "proxies", "curves", "search", "comparison"]
