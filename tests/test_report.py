@@ -200,6 +200,8 @@ def test_study_in_the_report_repeats_it(folder: Path, text: str, tmp_path: Path)
     import html
 
     *_, block = re.findall(r"<pre>(.*?)</pre>", text, flags=re.DOTALL)
+    (saved,) = re.findall(r'href="data:application/json;charset=utf-8;base64,([^"]+)"', text)
+    assert base64.b64decode(saved).decode() == html.unescape(block)
     path = tmp_path / "again.json"
     path.write_text(html.unescape(block), encoding="utf-8")
     run_study(load_study(path), tmp_path / "out")

@@ -189,7 +189,7 @@ def test_links_lead_somewhere(
             assert rows
             assert {len(row) for row in rows} == {len(head)}
         else:
-            assert link.startswith("data:text/x-bibtex"), link
+            assert link.startswith(("data:text/x-bibtex", "data:application/json")), link
     page.click("nav a >> nth=-1")
     assert page.evaluate("location.hash.length > 1 && scrollY > 0")
 

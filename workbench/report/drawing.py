@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+from workbench.report.render import link
 from workbench.report.style import svg
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Drawing(NamedTuple):
     def shown(self) -> Shown:
         """Return the figure as pages show it."""
         picture = svg(self.figure, f"{self.title}. {self.caption}", self.name)
-        return Shown(self.title, picture, self.caption, self.name, csv_link(self.numbers))
+        numbers = link(csv_text(self.numbers), "text/csv")
+        return Shown(self.title, picture, self.caption, self.name, numbers)
 
 
 def there(drawn: Iterable[tuple[str, str, Figure | None, str, pd.DataFrame]]) -> list[Drawing]:
@@ -52,9 +53,3 @@ def there(drawn: Iterable[tuple[str, str, Figure | None, str, pd.DataFrame]]) ->
 def csv_text(numbers: pd.DataFrame) -> str:
     """Return numbers as CSV, six significant digits."""
     return str(numbers.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
-
-
-def csv_link(numbers: pd.DataFrame) -> str:
-    """Return a link that holds numbers as CSV, so that a page needs no second file."""
-    coded = base64.b64encode(csv_text(numbers).encode()).decode()
-    return f"data:text/csv;charset=utf-8;base64,{coded}"

@@ -34,7 +34,7 @@ def write_page(folder: Path, template: str, content: Mapping[str, Any]) -> Path:
     )
     environment.filters["number"] = number
     environment.filters["fixed"] = fixed
-    environment.filters |= {"bib_link": bib_link, "between": between, "open_end": open_end}
+    environment.filters |= {"link": link, "between": between, "open_end": open_end}
     path = folder / "report.html"
     figures = [drawing.shown() for drawing in content["drawings"]]
     page = environment.get_template(template).render(**content, figures=figures)
@@ -91,9 +91,9 @@ def warnings_of(meta: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def bib_link(text: str) -> str:
-    """Return a link that holds a BibTeX file."""
-    return f"data:text/x-bibtex;charset=utf-8;base64,{base64.b64encode(text.encode()).decode()}"
+def link(text: str, kind: str) -> str:
+    """Return a link that holds a file of a media type such as ``text/csv``."""
+    return f"data:{kind};charset=utf-8;base64,{base64.b64encode(text.encode()).decode()}"
 
 
 def parameters_text(values: Mapping[str, Any]) -> str:
