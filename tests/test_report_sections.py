@@ -164,6 +164,11 @@ def test_many_benchmarks_bring_ranks_and_pairs(tmp_path: Path) -> None:
     for pair in pairs(many):
         assert sum(pair.posterior) == pytest.approx(1)
     assert too_few(many) == []
+    # 2**-5 is what the test can reach with 6 pairs, and three pairs of strategies are tested.
+    six = many._replace(
+        meta=many.meta | {"benchmarks": dict([*many.meta["benchmarks"].items()][:6])}
+    )
+    assert any("cannot reach 5 % after correction for 3 pairs" in said for said in too_few(six))
     shown = content(many)
     (drawn,) = [f for f in shown["drawings"] if f.name == "critical-differences"]
     assert all(name in drawn.shown().picture for name in NAMES)

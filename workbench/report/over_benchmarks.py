@@ -6,6 +6,7 @@ differ; scores are normalised (0 is the mean random architecture, 1 the optimum)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,11 +17,13 @@ from workbench.report.results import Results
 from workbench.statistics.aggregates import stacked
 from workbench.statistics.bayesian import Posterior, bayesian_signed_rank
 from workbench.statistics.bootstrap import Interval
+from workbench.statistics.comparison import LEVEL
 from workbench.statistics.friedman import Friedman, critical_difference, friedman
 from workbench.statistics.improvement import magnitude, probability_of_improvement
-from workbench.statistics.paired import Difference, all_pairs
+from workbench.statistics.paired import Difference, all_pairs, least_signed_rank_p
 from workbench.statistics.planning import runs_needed
 from workbench.statistics.stability import Stability, without_each_seed, without_each_task
+from workbench.statistics.verdict import counted
 from workbench.types import Floats
 
 PAIRS_FROM = 5
@@ -163,7 +166,7 @@ def _needed(chance: Interval, tests: int) -> Needed:
 def too_few(results: Results) -> list[str]:
     """Return what the number of benchmarks does not allow, in words."""
     count, strategies = len(complete(results)), len(results.strategies)
-    of = f"{count} benchmark{'' if count == 1 else 's'}"
+    of = counted(count, "benchmark")
     said = []
     if strategies > 2 and 1 < count < RANKS_FROM:
         apart = critical_difference(strategies, count)
@@ -178,11 +181,12 @@ def too_few(results: Results) -> list[str]:
             f" compared over benchmarks from {PAIRS_FROM} on; what holds on each benchmark alone"
             " stands under Every comparison."
         )
-    elif count < 6:
+    elif least_signed_rank_p(count) * math.comb(strategies, 2) >= LEVEL:
         said.append(
-            f"With {of}, Wilcoxon's signed-rank test cannot reach 5 % however large the"
-            " differences are: that a strategy is better on benchmarks in general, this study"
-            " cannot show. The Bayesian test has no such threshold, and is sure too soon."
+            f"With {of}, Wilcoxon's signed-rank test cannot reach 5 % after correction for"
+            f" {counted(math.comb(strategies, 2), 'pair')} however large the differences are: that"
+            " a strategy is better on benchmarks in general, this study cannot show. The Bayesian"
+            " test has no such threshold, and is sure too soon."
         )
     return said
 

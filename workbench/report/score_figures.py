@@ -86,7 +86,7 @@ def _curve(ax: Axes, found: pd.DataFrame, strategy: str, look: Any) -> None:
 
 def _frame(ax: Axes, facts: dict[str, Any], bench: str, split: str, axis: str) -> None:
     metric = facts["test"] if split == "test" else facts["metric"]
-    unit = f" ({metric['unit']})" if metric["unit"] else ""
+    unit = f" ({metric['unit']})" if metric["unit"] not in ("", "fraction") else ""
     ax.set(title=bench, xlabel=UNITS[axis], ylabel=f"{split}: {metric['name']}{unit}")
     # What the first few queries find is so bad that the rest would be a flat line.
     lines = [np.asarray(line.get_ydata(), dtype=np.float64) for line in ax.get_lines()]
