@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 import workbench as wb
-from workbench.report.figures import anytime
+from workbench.report.figures import anytime, regret_numbers
 
 
 def main() -> None:
@@ -20,7 +20,8 @@ def main() -> None:
     parser.add_argument("picture", type=Path)
     parser.add_argument("--seconds", action="store_true")
     options = parser.parse_args()
-    figure = anytime(wb.read_results(options.folder), "ended" if options.seconds else "query")
+    results, axis = wb.read_results(options.folder), "ended" if options.seconds else "query"
+    figure = anytime(results, axis, regret_numbers(results, axis))
     if figure is None:
         raise SystemExit("no benchmark of this study knows its optimum, or its training cost")
     figure.savefig(options.picture, dpi=110, facecolor="white")

@@ -28,7 +28,7 @@ from workbench.harness.study import parse_study
 from workbench.harness.tasks import perform
 from workbench.report.funnel import stages_of
 from workbench.report.page import content
-from workbench.report.results import read_results, write_results
+from workbench.report.results import read_results, summary, write_results
 from workbench.seeds import replicate_draw
 from workbench.spaces import space
 from workbench.strategies._funnel import Candidate, Passage, best, kept
@@ -318,10 +318,10 @@ def test_ledger_and_records_agree_and_the_report_shows_them(tmp_path: Path) -> N
     for label in results.strategies:
         stages_seconds = sum(s.seconds for s in stages_of(results, BENCH, label))
         assert hours[label] == pytest.approx(stages_seconds / 3600)
-    titles = [title for title, *_ in shown["figures"]]
+    titles = [drawing.title for drawing in shown["drawings"]]
     assert {"What the funnel lets through", "What each stage is worth"} <= {*titles}
     assert len(shown["ablation"]) == 3
-    write_results(results)
+    write_results(results, summary(results))
     told_of = json.loads((tmp_path / "summary.json").read_text())["benchmarks"][BENCH]["strategies"]
     assert {*told_of} == {"filtered", *(f"filtered without {stage}" for stage in STAGES)}
     whole = told_of["filtered"]["stages"]

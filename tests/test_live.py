@@ -42,7 +42,8 @@ from workbench.harness.runner import Log
 from workbench.harness.sections import BenchmarkEntry
 from workbench.harness.study import load_study, parse_study
 from workbench.networks import build
-from workbench.report.page import write_report
+from workbench.report.page import content
+from workbench.report.render import write_page
 from workbench.report.results import read_results, summary, table
 from workbench.seeds import entropy
 from workbench.testing.benchmarks import Check, benchmark_checks
@@ -496,5 +497,7 @@ def test_a_report_without_true_scores(tmp_path: Path) -> None:
     last = shown[shown["strategy"] == "random_search"].groupby("replicate").tail(1)
     assert facts["score"]["mean"] == pytest.approx(last["incumbent_score"].mean())
     assert facts["test"]["mean"] == pytest.approx(last["incumbent_test"].mean())
-    page = write_report(results).read_text(encoding="utf-8")
+    page = write_page(results.folder, "strategies.html", content(results)).read_text(
+        encoding="utf-8"
+    )
     assert "True scores are not known" in page

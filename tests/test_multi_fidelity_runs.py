@@ -167,7 +167,7 @@ def test_parameters_in_force_and_repeats_are_told(tmp_path: Path) -> None:
     epochs = results.trials.groupby("strategy", observed=True)["epochs"].agg(set)
     assert epochs.to_dict() == {"hyperband": {3, 8, 24}, "given": {4, 8, 16}}
     page = content(results)
-    said = [caption for title, _, caption in page["figures"] if title.startswith("Regret")]
+    said = [d.caption for d in page["drawings"] if d.title.startswith("Regret")]
     assert len(said) == 2
     assert all("compare over seconds, not over queries" in caption for caption in said)
     shown = {row[0]: row for row in page["cost"]}

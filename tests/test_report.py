@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -80,23 +82,25 @@ def text(written: Written) -> str:
 def test_page_is_whole_and_asks_nobody(text: str) -> None:
     page = Page(text)
     assert page.open == []
-    assert not [t for t, _ in page.tags if t in {"script", "link", "img", "iframe"}]
+    assert not [t for t, _ in page.tags if t in {"link", "img", "iframe"}]
+    assert [a for t, a in page.tags if t == "script"] == [{}], "one, and it asks for no file"
     for _, attributes in page.tags:
         for name in ("src", "href", "xlink:href"):
             value = attributes.get(name)
-            assert value is None or value.startswith(("#", "data:image/png;base64,")), value
+            assert value is None or value.startswith(("#", "data:")), value
     assert "@import" not in text
     assert "url(http" not in text
 
 
 def test_names_from_a_study_are_text(text: str) -> None:
-    assert "<script" not in text
+    assert text.count("<script") == 1
+    assert LABEL not in text
     assert "&lt;script&gt;" in text
 
 
 def test_pictures_have_words_and_follow_the_page(text: str) -> None:
     pictures = re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL)
-    assert len(pictures) == 4
+    assert len(pictures) == 9
     for picture in pictures:
         root = ET.fromstring(picture)
         assert root.get("role") == "img"
@@ -110,6 +114,36 @@ def test_pictures_have_words_and_follow_the_page(text: str) -> None:
     used = {*re.findall(r'href="#([^"]+)"', text), *re.findall(r"url\(#([^)]+)\)", text)}
     assert used
     assert used <= set(ids)
+
+
+def test_what_is_linked_within_the_page_is_there(text: str) -> None:
+    linked = re.findall(r'<a href="#([^"]+)"', text)
+    assert len(linked) > 10
+    assert {*linked} <= {*re.findall(r'\bid="([^"]+)"', text)}
+
+
+def test_numbers_of_figures_are_those_of_the_results(folder: Path, text: str) -> None:
+    """Read back from the links, and worked out again from results.parquet."""
+    names = re.findall(r'<figure>.*?download="([^"]+)\.csv"', text, flags=re.DOTALL)
+    links = re.findall(r'href="data:text/csv;charset=utf-8;base64,([^"]+)"', text)
+    found = {
+        name: pd.read_csv(io.BytesIO(base64.b64decode(link)))
+        for name, link in zip(names, links, strict=True)
+    }
+    assert len(found) == 9
+    frame = pd.read_parquet(folder / "results.parquet")
+    regrets = frame[frame["query"] == 25].groupby(["benchmark", "strategy"])["regret"].mean()
+    curve = found["regret-queries"]
+    last = curve[curve["at"] == 25].set_index(["benchmark", "strategy"])["mean"]
+    assert last.to_dict() == pytest.approx(regrets.to_dict(), rel=1e-5)
+    test = frame[frame["query"] == 25].groupby(["benchmark", "strategy"])["incumbent_test"].mean()
+    scores = found["scores-queries"]
+    tested = scores[(scores["at"] == 25) & (scores["split"] == "test")]
+    assert {*tested["benchmark"]} == {"nbgraph/cora"}
+    means = tested.set_index(["benchmark", "strategy"])["mean"].to_dict()
+    assert means == pytest.approx({key: test.to_dict()[key] for key in means}, rel=1e-5)
+    assert (tested["low"] <= tested["mean"]).all()
+    assert (tested["mean"] <= tested["high"]).all()
 
 
 def test_verdict_comes_first(written: Written, text: str) -> None:
@@ -165,7 +199,9 @@ def test_curves_step_where_incumbents_change(folder: Path) -> None:
 def test_study_in_the_report_repeats_it(folder: Path, text: str, tmp_path: Path) -> None:
     import html
 
-    (block,) = re.findall(r"<pre>(.*?)</pre>", text, flags=re.DOTALL)
+    *_, block = re.findall(r"<pre>(.*?)</pre>", text, flags=re.DOTALL)
+    (saved,) = re.findall(r'href="data:application/json;charset=utf-8;base64,([^"]+)"', text)
+    assert base64.b64decode(saved).decode() == html.unescape(block)
     path = tmp_path / "again.json"
     path.write_text(html.unescape(block), encoding="utf-8")
     run_study(load_study(path), tmp_path / "out")

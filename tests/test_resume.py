@@ -19,7 +19,7 @@ from workbench.errors import StoreError
 from workbench.harness.drive import run_study
 from workbench.harness.sections import Study
 from workbench.harness.study import parse_study
-from workbench.report.results import read_results, write_results
+from workbench.report.results import read_results, summary, write_results
 
 STUDY = """
 name = "resumed"
@@ -253,7 +253,7 @@ def test_results_hold_what_the_log_says(tmp_path: Path) -> None:
     """Incumbents, truth and regret worked out again from the raw trials, in plain Python."""
     run_study(_study(benchmarks=["nbgraph/cora"], workers=2), tmp_path)
     results = read_results(tmp_path)
-    write_results(results)
+    write_results(results, summary(results))
     best = results.meta["benchmarks"]["nbgraph/cora"]["optimum"]
     for _, rows in results.trials.groupby("run"):
         score, truth, test = -1.0, 0.0, 0.0

@@ -26,7 +26,7 @@ from workbench.running import (
     merge_and_report,
     print_json,
     processes_for,
-    report_on,
+    report_as,
     run_and_report,
 )
 from workbench.terminal import progress
@@ -228,11 +228,21 @@ def search(
 
 @app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A study folder.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Study folders.")],
+    form: Annotated[str, typer.Option("--format", help="html, pdf, latex, csv, or json.")] = "html",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write into (default: the study's; of several: comparison)."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write results and report of what a study folder holds so far."""
-    report_on(folder, as_json)
+    """Write results and report of what a study folder holds so far; of several, side by side.
+
+    --format latex writes tables (booktabs), figures (PDF and SVG) and references.bib into latex/;
+    csv all tables and the numbers of all figures into csv/; pdf needs Chromium or Chrome; json
+    prints the summary.
+    """
+    report_as(folders, form, out, as_json)
 
 
 @app.command()

@@ -117,6 +117,17 @@ def describe(family: Family) -> list[Entry]:
     return sorted(entries)
 
 
+def documentation(family: Family, name: str) -> str:
+    """Return the docstring of a plug-in's module, by name or path; nothing of it is run.
+
+    Of a plug-in of another package it is that of the module, which is imported.
+    """
+    path = name if name.endswith(".py") else _files(family).get(name)
+    if path is not None:
+        return ast.get_docstring(ast.parse(Path(path).read_text(encoding="utf-8"))) or ""
+    return sys.modules[load(family, name).__module__].__doc__ or ""
+
+
 def file_hash(path: str) -> str:
     """Return the sha256 of a plug-in file."""
     return sha256(Path(path).read_bytes()).hexdigest()

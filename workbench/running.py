@@ -17,7 +17,6 @@ from workbench.terminal import busy, progress, search_view
 if TYPE_CHECKING:
     from workbench.harness.merge import Merged
     from workbench.harness.plan import Plan
-    from workbench.report.write import Written
 
 _LISTED = 20
 
@@ -134,7 +133,7 @@ def export_and_say(folder: Path, path: Path | None, as_json: bool) -> None:
     """Write results and report anew, put the folder into an archive, and say what it came to."""
     from workbench.harness.archive import export_study
 
-    _written(folder)
+    _reported([folder])
     with busy("writing the archive"):
         found = export_study(folder, path)
     if as_json:
@@ -166,15 +165,21 @@ def import_and_say(path: Path, folder: Path | None, limit: float, as_json: bool)
 
 
 def report_on(folder: Path, as_json: bool) -> None:
-    """Write results and report, and print what they say."""
-    written = _written(folder)
-    if as_json:
-        print_json(written.summary | {"report": str(written.report)})
+    """Write results and report of a study folder, and print what they say."""
+    report_as([folder], "html", None, as_json)
+
+
+def report_as(folders: Sequence[Path], form: str, out: Path | None, as_json: bool) -> None:
+    """Write results and report, of several folders side by side, and print what they say."""
+    written = _reported(folders, form, out)
+    where = written.paths[0] if len(written.paths) == 1 else written.paths[0].parent
+    if as_json or form == "json":
+        print_json(written.summary | {"report": str(where)})
     else:
-        print("\n".join([*written.verdict, "", str(written.report.resolve())]))
+        print("\n".join([*written.verdict, "", str(where.resolve())]))
 
 
-def _written(folder: Path) -> Written:
+def _reported(folders: Sequence[Path], form: str = "html", out: Path | None = None) -> Any:
     """Write results and report in a process of its own.
 
     So the memory of search libraries here and of pictures there never add up.
@@ -183,12 +188,12 @@ def _written(folder: Path) -> Written:
     from concurrent.futures import ProcessPoolExecutor
 
     from workbench.processes import deaf_children
-    from workbench.report.write import write_all
+    from workbench.report.formats import report
 
     context = multiprocessing.get_context("spawn")
     with busy("writing results and report"), ProcessPoolExecutor(1, context) as pool:
         with deaf_children():
-            future = pool.submit(write_all, folder)
+            future = pool.submit(report, folders, form, out)
         return future.result()
 
 

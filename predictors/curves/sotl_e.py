@@ -1,4 +1,8 @@
-"""The training loss of the last epochs, as in Ru et al. 2020, arXiv:2006.04492 (SoTL-E)."""
+"""The training loss of the last epochs (SoTL-E).
+
+Ru, Lyle, Schut, van der Wilk and Gal, "Revisiting the Train Loss: an Efficient Performance
+Estimator for Neural Architecture Search", 2020, arXiv:2006.04492.
+"""
 
 from __future__ import annotations
 

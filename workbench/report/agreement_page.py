@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from workbench.report import agreement_figures as figures
 from workbench.report.agreement import FEW, Agreement, sentences, table, timing
-from workbench.report.quality_page import Drawing
-from workbench.report.render import common, parameters_text, write_page
-
-
-def write_agreement_report(found: Agreement) -> Path:
-    """Write ``report.html`` into the study folder and return its path."""
-    return write_page(found.folder, "proxies.html", content(found))
+from workbench.report.drawing import Drawing, there
+from workbench.report.numbers import means_of
+from workbench.report.render import common, parameters_text
 
 
 def content(found: Agreement) -> dict[str, Any]:
@@ -32,7 +29,7 @@ def content(found: Agreement) -> dict[str, Any]:
     return common(found.meta, found.runs, "entry") | {
         "compared": "proxy",
         "verdict": sentences(found),
-        "figures": [drawing.shown() for drawing in drawings(found)],
+        "drawings": drawings(found),
         "tables": [(b, found.architectures(b), table(found, b)) for b in found.benchmarks],
         "setup": setup,
         "timing": timing(found),
@@ -42,6 +39,10 @@ def content(found: Agreement) -> dict[str, Any]:
 def drawings(found: Agreement) -> list[Drawing]:
     """Return the figures that a study calls for."""
     part = f"{100 * found.study.top:.0f} %"
+
+    def numbers(*metrics: str) -> pd.DataFrame:
+        return means_of(found.measures, "proxy", *metrics)
+
     drawn = [
         (
             "map",
@@ -50,6 +51,7 @@ def drawings(found: Agreement) -> list[Drawing]:
             "Spearman correlation of score and truth, mean over batches; left over all"
             f" architectures that were scored, right within the truly best {part}, where those"
             f" are {FEW} or more. Rows by the mean of the left half; what only counts is in bold.",
+            numbers("spearman"),
         ),
         (
             "lead",
@@ -58,6 +60,7 @@ def drawings(found: Agreement) -> list[Drawing]:
             "Spearman correlation above that of the better of params and flops, with 95 % bootstrap"
             " intervals over architectures, averaged over replicates: how batches differ is not in"
             " them. Blue: really above; red: really below; grey: cannot be told.",
+            numbers("lead", "lead_low", "lead_high"),
         ),
         (
             "time",
@@ -65,6 +68,7 @@ def drawings(found: Agreement) -> list[Drawing]:
             figures.against_time(found),
             "Of one core, each proxy with all the passes that it needs; several together share"
             " passes and take less.",
+            numbers("seconds", "spearman"),
         ),
     ]
-    return [Drawing(n, title, figure, text) for n, title, figure, text in drawn if figure]
+    return there(drawn)

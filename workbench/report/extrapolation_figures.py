@@ -56,7 +56,7 @@ def savings(found: Extrapolation, bench: str) -> Figure | None:
             ax.plot(100 * row.saved, value, look.marker, color=look.colour, ms=8, label=row.label)
     unit = found.meta["benchmarks"][bench]["metric"]["unit"]
     left.set_ylabel(f"loss in what is chosen{f', {unit}' if unit else ''}")
-    right.set_ylabel("% of replicates with the same choice")
+    right.set_ylabel("% with the same choice")
     right.set_ylim(-4, 104)
     for ax in (left, right):
         ax.set_xlabel("% of epochs saved")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from workbench.report import extrapolation_figures as figures
+from workbench.report.drawing import Drawing, there
 from workbench.report.extrapolation import Extrapolation, sentences, stopping, table, timing
-from workbench.report.quality_page import Drawing
-from workbench.report.render import common, parameters_text, write_page
+from workbench.report.numbers import means_of
+from workbench.report.render import common, parameters_text
 
-
-def write_extrapolation_report(found: Extrapolation) -> Path:
-    """Write ``report.html`` into the study folder and return its path."""
-    return write_page(found.folder, "curves.html", content(found))
+_SHOWN = ("tau", "error", "coverage", "nll")
 
 
 def content(found: Extrapolation) -> dict[str, Any]:
@@ -23,7 +22,7 @@ def content(found: Extrapolation) -> dict[str, Any]:
     return common(found.meta, found.runs, "entry") | {
         "compared": "extrapolator",
         "verdict": sentences(found),
-        "figures": [drawing.shown() for drawing in drawings(found)],
+        "drawings": drawings(found),
         "tables": [(b, found.reference(b), found.epochs(b), table(found, b)) for b in benches],
         "stopping": [(b, stopping(found, b)) for b in benches],
         "units": {b: facts[b]["metric"]["unit"] for b in benches},
@@ -46,6 +45,7 @@ def drawings(found: Extrapolation) -> list[Drawing]:
                 figures.by_epoch(found, bench),
                 "Means over replicates with their 95 % intervals. Order: higher is better; error"
                 " and negative log likelihood: lower; coverage: inside the band, near the line.",
+                means_of(found.measures, "extrapolator", *_SHOWN, benchmark=bench),
             ),
             (
                 "savings",
@@ -54,6 +54,7 @@ def drawings(found: Extrapolation) -> list[Drawing]:
                 f"Trainings one after the other; one is stopped where P(final > best so far) <"
                 f" {found.study.level:g}. Left: by how much what is chosen in the end is worse;"
                 " right: how often it is the same. Best is far right, at the bottom and the top.",
+                pd.DataFrame(stopping(found, bench)),
             ),
         ]
-    return [Drawing(n, title, figure, text) for n, title, figure, text in drawn if figure]
+    return there(drawn)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,18 +23,36 @@ _POINTS = 200
 _COLUMNS = 3
 
 
-def anytime(results: Results, axis: str) -> Figure | None:
-    """Return mean regret against queries or simulated seconds, one panel a benchmark.
+def regret_numbers(results: Results, axis: str) -> pd.DataFrame:
+    """Return mean regret of the incumbents with its band, one row a point of a curve.
 
     ``axis`` is ``query`` or ``ended``. Bands are 95 % bootstrap intervals of the mean over runs.
-    None where no benchmark has what it takes.
+    Empty where no benchmark has what it takes.
     """
-    facts = results.meta["benchmarks"]
-    shown = [
-        b
-        for b in results.benchmarks
-        if _spread_known(facts[b]) and (axis == "query" or facts[b]["has_cost"])
-    ]
+    columns = ["benchmark", "strategy", "at", "low", "mean", "high"]
+    rows = [*_regrets(results, axis)]
+    return pd.concat(rows, ignore_index=True)[columns] if rows else pd.DataFrame(columns=columns)
+
+
+def _regrets(results: Results, axis: str) -> Iterator[pd.DataFrame]:
+    for bench, facts in results.meta["benchmarks"].items():
+        if not _spread_known(facts) or (axis == "ended" and not facts["has_cost"]):
+            continue
+        for strategy in results.strategies:
+            at, held = curves(results, bench, strategy, axis)
+            if len(at):
+                rng = seeds.generator(results.meta["study"]["seed"], bench, strategy, axis, "bands")
+                low, mean, high = mean_bands(held, rng)
+                found = pd.DataFrame({"at": at, "low": low, "mean": mean, "high": high})
+                yield found.assign(benchmark=bench, strategy=strategy)
+
+
+def anytime(results: Results, axis: str, numbers: pd.DataFrame) -> Figure | None:
+    """Return mean regret against queries or simulated seconds, one panel a benchmark.
+
+    ``numbers`` is of ``regret_numbers``; None where that is empty.
+    """
+    shown = [*numbers["benchmark"].unique()]
     if not shown:
         return None
     # One benchmark alone has the whole width, and more height.
@@ -46,13 +64,29 @@ def anytime(results: Results, axis: str) -> Figure | None:
     style = looks(results.strategies)
     axes = [fig.add_subplot(rows, columns, i + 1) for i in range(len(shown))]
     for ax, bench in zip(axes, shown, strict=True):
-        _panel(ax, results, bench, axis, style)
+        of_bench = numbers[numbers["benchmark"] == bench]
+        _panel(ax, results.meta["benchmarks"][bench], of_bench, axis, style)
+        ax.set_title(bench)
     add_legend(fig, *axes)
     return fig
 
 
 def _spread_known(facts: Mapping[str, Any]) -> bool:
     return facts["optimum"] is not None and facts["optimum"] > facts["random_mean"]
+
+
+def ranking_numbers(results: Results, pooled: Mapping[str, Interval]) -> pd.DataFrame:
+    """Return the pooled score of each strategy and its mean normalised score on each benchmark."""
+    rows = [
+        {"strategy": s, "score": value.estimate, "low": value.low, "high": value.high}
+        for s, value in sorted(pooled.items(), key=lambda item: -item[1].estimate)
+    ]
+    means = {
+        bench: {s: float(values.mean()) for s, values in of.items() if len(values)}
+        for bench, of in results.scores("normalised").items()
+    }
+    found = pd.DataFrame(rows)
+    return found.assign(**{b: found["strategy"].map(of) for b, of in means.items() if of})
 
 
 def ranking(results: Results, pooled: Mapping[str, Interval]) -> Figure:
@@ -91,15 +125,17 @@ def generalisation(results: Results) -> Figure | None:
     return fig
 
 
-def curves(results: Results, bench: str, strategy: str, axis: str) -> tuple[Floats, Floats]:
-    """Return a grid, ``(t,)``, and the incumbents' regret on it, ``(runs, t)``.
+def curves(
+    results: Results, bench: str, strategy: str, axis: str, column: str = "regret"
+) -> tuple[Floats, Floats]:
+    """Return a grid, ``(t,)``, and a column of the incumbents on it, ``(runs, t)``.
 
     The grid starts where every run has an incumbent; a run that ended early keeps its last one.
     """
     trials = results.trials
     mine = trials[(trials["benchmark"] == bench) & (trials["strategy"] == strategy)]
-    mine = mine[mine["run"].isin(results.final["run"]) & mine["regret"].notna()]
-    runs = [(r[axis].to_numpy(), r["regret"].to_numpy()) for _, r in mine.groupby("run")]
+    mine = mine[mine["run"].isin(results.final["run"]) & mine[column].notna()]
+    runs = [(r[axis].to_numpy(), r[column].to_numpy(np.float64)) for _, r in mine.groupby("run")]
     if not runs:
         return np.empty(0), np.empty((0, 0))
     start, end = max(x[0] for x, _ in runs), max(x[-1] for x, _ in runs)
@@ -112,21 +148,19 @@ def curves(results: Results, bench: str, strategy: str, axis: str) -> tuple[Floa
     return grid.astype(np.float64), np.array(held)
 
 
-def _panel(ax: Axes, results: Results, bench: str, axis: str, style: Mapping[str, Look]) -> None:
+def _panel(
+    ax: Axes, facts: Mapping[str, Any], numbers: pd.DataFrame, axis: str, style: Mapping[str, Look]
+) -> None:
     from matplotlib.ticker import EngFormatter, NullFormatter
 
-    facts = results.meta["benchmarks"][bench]
     reference = facts["optimum"] - facts["random_mean"]
     lowest, highest = reference, 0.0
-    for strategy, look in style.items():
-        grid, regrets = curves(results, bench, strategy, axis)
-        if not len(grid):
-            continue
-        rng = seeds.generator(results.meta["study"]["seed"], bench, strategy, axis, "bands")
-        low, middle, high = mean_bands(regrets, rng)
+    for strategy, mine in numbers.groupby("strategy", sort=False):
+        look, grid, middle = style[str(strategy)], mine["at"], mine["mean"].to_numpy()
         floor = middle[middle > 0].min(initial=reference)
         lowest, highest = min(lowest, floor), max(highest, middle.max())
-        ax.fill_between(grid, np.maximum(low, floor / 3), high, color=look.colour, alpha=0.16, lw=0)
+        low = np.maximum(mine["low"], floor / 3)
+        ax.fill_between(grid, low, mine["high"], color=look.colour, alpha=0.16, lw=0)
         every = max(1, len(grid) // 6)
         ax.plot(
             grid, middle, color=look.colour, label=strategy,
@@ -141,7 +175,7 @@ def _panel(ax: Axes, results: Results, bench: str, axis: str, style: Mapping[str
     ax.set_ylim(lowest / 1.5, highest * 1.2)
     _plain_ticks(ax)
     unit = facts["metric"]["unit"]
-    ax.set(title=bench, ylabel=f"regret ({unit})" if unit else "regret")
+    ax.set_ylabel(f"regret ({unit})" if unit else "regret")
     if axis == "query":
         ax.set_xlabel("queries")
     else:
@@ -190,7 +224,7 @@ def _dots(
         )  # fmt: skip
     ax.set_yticks(range(len(order)), order)
     ax.set_ylim(len(order) - 0.5, -0.7)
-    ax.set_xlabel("normalised score (IQM, 95 % interval); 1 is the optimum")
+    ax.set_xlabel("normalised score; 1 is the optimum")
     ax.grid(axis="x", color="#888888", alpha=0.25)
 
 
@@ -204,7 +238,7 @@ def _rank_map(ax: Axes, order: list[str], shown: list[str], means: Floats) -> No
         ax.text(j, i, f"{rank:g}", ha="center", va="center", fontsize=9, color=ink)
     ax.set_xticks(range(len(shown)), shown, fontsize=8, rotation=20, ha="right")
     ax.set_yticks(range(len(order)), [f"mean {r:.1f}" for r in overall])
-    ax.set_title("rank on each benchmark (by mean score)")
+    ax.set_title("rank on each benchmark")
     ax.tick_params(length=0)
     for spine in ax.spines.values():
         spine.set_visible(False)

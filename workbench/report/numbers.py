@@ -102,6 +102,19 @@ def and_list(names: Sequence[str]) -> str:
 _NAMED = 6
 
 
+def means_of(measures: pd.DataFrame, entry: str, *metrics: str, **where: Any) -> pd.DataFrame:
+    """Return means over replicates of some metrics, with deviation and number, a row each.
+
+    ``where`` picks rows by their benchmark, test set or size; ``entry`` names a column.
+    """
+    mine = measures[measures["metric"].isin(metrics)]
+    for column, value in where.items():
+        mine = mine[mine[column].astype(str) == str(value)]
+    keys = ["benchmark", "entry", "test_set", "size", "metric"]
+    found = mine.groupby(keys, sort=False)["value"].agg(["mean", "std", "count"]).reset_index()
+    return found.rename(columns={"entry": entry, "std": "sd", "count": "runs"})
+
+
 def nested(measures: pd.DataFrame, bench: str) -> dict[str, Any]:
     """Return ``[entry][test set][size][metric]`` of one benchmark: mean, sd and number of runs."""
     found: dict[str, Any] = {}

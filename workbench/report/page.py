@@ -2,37 +2,65 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from workbench.report import figures, funnel, funnel_figures
+import numpy as np
+
+from workbench.report import funnel, overfitting
 from workbench.report.numbers import with_what_is_missing
-from workbench.report.render import common, parameters_text, write_page
+from workbench.report.over_benchmarks import (
+    REGION,
+    Leading,
+    complete,
+    leading,
+    needed,
+    pairs,
+    ranked,
+    stabilities,
+    too_few,
+)
+from workbench.report.render import common, parameters_text
 from workbench.report.results import Results, pooled, summary, timing
-from workbench.report.style import svg
-from workbench.statistics.comparison import compare_all
-from workbench.statistics.verdict import verdict
+from workbench.report.run_length import TARGETS, expected
+from workbench.report.strategy_drawings import drawings
+from workbench.statistics.bootstrap import Interval
+from workbench.statistics.comparison import Comparison, compare_all, mean_ranks
+from workbench.statistics.verdict import tally, verdict
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
-
-
-def write_report(results: Results) -> Path:
-    """Write ``report.html`` into the study folder and return its path."""
-    return write_page(results.folder, "strategies.html", content(results))
 
 
 def content(results: Results) -> dict[str, Any]:
     """Return everything the page shows."""
     study, used = results.meta["study"], results.meta["parameters"]
-    comparisons = compare_all(_complete(results))
-    scores = pooled(results)
+    comparisons, scores = compare_all(complete(results)), pooled(results)
+    order = sorted(scores, key=lambda s: -scores[s].estimate)
+    lead = leading(results, order)
+    drawn = drawings(results, scores, lead)
     return common(results.meta, results.runs, "strategy") | {
         "compared": "strategy",
         "budget": budget_words(study),
-        "verdict": verdict_of(results),
-        "figures": list(_figures(results, scores)),
+        "verdict": _verdict(results, scores, comparisons, lead),
+        "drawings": drawn,
+        "glance": _glance(results, scores, order, comparisons, lead),
+        "targets": TARGETS,
+        "expected": expected(results),
+        "too_few": too_few(results),
+        "pairs": pairs(results),
+        "region": REGION,
+        "friedman": ranked(results),
+        "stabilities": stabilities(results),
+        "needed": needed(results, order, len(comparisons)) if lead else {},
+        "compared_on": list(complete(results)),
+        "overfitting": [
+            (b, costs, overfitting.best_known(results, b))
+            for b in results.benchmarks
+            if (costs := overfitting.costs(results, b))
+        ],
+        "overfitting_words": overfitting.words(results),
         "summary": summary(results),
         "ordered": _ordered,
         "cost": _cost(results),
@@ -56,25 +84,74 @@ def content(results: Results) -> dict[str, Any]:
     }
 
 
-def verdict_of(results: Results) -> list[str]:
-    """Return the verdict of a study in sentences; says so where nothing can be said yet."""
-    return with_what_is_missing(_verdict(results), results.meta, results.runs)
-
-
-def _verdict(results: Results) -> list[str]:
-    study = results.meta["study"]
-    scores = pooled(results)
+def _verdict(
+    results: Results,
+    scores: Mapping[str, Interval],
+    comparisons: Sequence[Comparison],
+    lead: Sequence[Leading],
+) -> list[str]:
+    """Return the verdict in sentences; says so where nothing can be said yet."""
     if not scores:
-        if results.final.empty:
-            return ["No verdict: no run has ended with an incumbent. Is the budget too short?"]
-        return [
-            "No verdict: no benchmark of this study has architectures of different, known true"
-            " scores, by which results could be compared."
-        ]
+        words = "No verdict: no run has ended with an incumbent. Is the budget too short?"
+        if not results.final.empty:
+            words = (
+                "No verdict: no benchmark of this study has architectures of different, known true"
+                " scores, by which results could be compared."
+            )
+        return with_what_is_missing([words], results.meta, results.runs)
     # Of one strategy alone there is nothing complete to compare, but there are its runs.
-    ended = _complete(results) or results.scores("normalised")
+    ended = complete(results) or results.scores("normalised")
     runs = min((len(v) for s in ended.values() for v in s.values() if len(v)), default=0)
-    return verdict(scores, compare_all(_complete(results)), runs, budget_words(study))
+    said = verdict(scores, comparisons, runs, budget_words(results.meta["study"]))
+    if lead:
+        said.insert(1, _chance(lead[0], len(complete(results))))
+    return with_what_is_missing(said, results.meta, results.runs)
+
+
+def _chance(second: Leading, tasks: int) -> str:
+    chance = second.chance
+    between = "" if math.isnan(chance.low) else f" [{chance.low:.2f}, {chance.high:.2f}]"
+    where = "" if tasks == 1 else ", on the mean benchmark"
+    return (
+        f"A run of it ends better than a run of {second.other} with probability"
+        f" {chance.estimate:.2f}{between}{where}: a {second.magnitude} effect."
+    )
+
+
+class Glance(NamedTuple):
+    """A strategy in the first table, against the best one; of that itself there is no ``chance``.
+
+    ``chance`` is how likely a run of the best ends better; the best is really ``better``, and
+    really ``worse``, on so many benchmarks.
+    """
+
+    strategy: str
+    score: Interval
+    rank: float | None
+    chance: Interval | None
+    better: int
+    worse: int
+
+
+def _glance(
+    results: Results,
+    scores: Mapping[str, Interval],
+    order: Sequence[str],
+    comparisons: Sequence[Comparison],
+    lead: Sequence[Leading],
+) -> list[Glance]:
+    means = {s: [of[s].mean() for of in complete(results).values()] for s in order if lead}
+    ranks = dict(zip(means, mean_ranks(np.array([*means.values()])), strict=True)) if lead else {}
+    chances = {one.other: one.chance for one in lead}
+    found = []
+    for strategy in order:
+        against = tally(comparisons, order[0], strategy)
+        rank = float(ranks[strategy]) if ranks else None
+        chance = chances.get(strategy)
+        found.append(
+            Glance(strategy, scores[strategy], rank, chance, against.better, against.worse)
+        )
+    return found
 
 
 def budget_words(study: dict[str, Any]) -> str:
@@ -86,88 +163,11 @@ def budget_words(study: dict[str, Any]) -> str:
     return " or ".join(words) + several
 
 
-def _figures(results: Results, scores: Any) -> Any:
-    study = results.meta["study"]
-    runs = study["replicates"]
-    drawn: list[tuple[str, Figure | None, str]] = []
-    if scores:
-        drawn.append(
-            (
-                "Ranking over benchmarks",
-                figures.ranking(results, scores),
-                "Left: normalised score of the final incumbents, interquartile mean over all runs"
-                " and benchmarks, with its 95 % interval; farther right is better. Right: rank of"
-                " the mean score on each benchmark, 1 is best.",
-            )
-        )
-    for axis, words in (("query", "queries"), ("ended", "simulated seconds of training")):
-        drawn.append(
-            (
-                f"Regret against {words}",
-                figures.anytime(results, axis),
-                f"Mean over {runs} runs of the true regret of the architecture that looked best so"
-                " far, with its 95 % interval; lower is better, the scale is logarithmic. The"
-                " dotted line, where in range, is the regret of the mean random architecture."
-                + _partial_words(results),
-            )
-        )
-    drawn.append(
-        (
-            "Validation and test of what was found",
-            figures.generalisation(results),
-            "Each point is one run's final incumbent: stored mean of validation against stored mean"
-            " of test. A strategy that is right of others but not above them has fitted the"
-            " validation data.",
-        )
-    )
-    drawn += _funnels(results)
-    for i, (title, drawing, caption) in enumerate(drawn):
-        if drawing is not None:
-            yield title, svg(drawing, f"{title}. {caption}", f"figure{i}"), caption
-
-
-def _funnels(results: Results) -> list[tuple[str, Figure | None, str]]:
-    """Return the figures of strategies that filter, where there are any."""
-    return [
-        (
-            "What the funnel lets through",
-            funnel_figures.passing(results),
-            "Candidates of a mean round that come into a stage (light) and are let through (dark);"
-            " beside them the simulated seconds of the stage in a run, how much of the true top 1 %"
-            " that came in it kept, and by how much the best that came in was better than the best"
-            " that was let through.",
-        ),
-        (
-            "What each stage is worth",
-            funnel_figures.ablation(results),
-            "Mean true regret of the final incumbents at equal simulated seconds, with the 95 %"
-            " interval: the whole funnel, and with one stage left out; lower is better.",
-        ),
-    ]
-
-
-def _partial_words(results: Results) -> str:
-    """Return what to know where some trainings are shorter than others; nothing otherwise."""
-    lengths = results.trials.groupby("benchmark", observed=True)["epochs"].nunique()
-    if lengths.max() < 2:
-        return ""
-    return (
-        " Some queries train for fewer epochs than others, and what looked best is the best score"
-        " observed at any of them: compare over seconds, not over queries."
-    )
-
-
 def _ordered(bench: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Return the strategies of a benchmark that have finished runs, best mean score first."""
     known = [(s, row) for s, row in bench["strategies"].items() if row["score"]]
     sign = 1 if bench["metric"]["direction"] == "min" else -1
     return sorted(known, key=lambda item: sign * item[1]["score"]["mean"])
-
-
-def _complete(results: Results) -> dict[str, dict[str, Any]]:
-    """Return normalised final scores where every strategy has some."""
-    scores = results.scores("normalised")
-    return {b: s for b, s in scores.items() if all(len(v) for v in s.values()) and len(s) > 1}
 
 
 def _cost(results: Results) -> list[tuple[str, float, float | None, float, float]]:

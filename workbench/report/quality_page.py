@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
+
+import pandas as pd
 
 from workbench.report import quality_figures as figures
+from workbench.report.drawing import Drawing, there
+from workbench.report.numbers import means_of
 from workbench.report.quality import Quality, timing
 from workbench.report.quality_words import mean_table, ranking, sentences
-from workbench.report.render import common, parameters_text, write_page
-from workbench.report.style import svg
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-
-def write_quality_report(quality: Quality) -> Path:
-    """Write ``report.html`` into the study folder and return its path."""
-    return write_page(quality.folder, "predictors.html", content(quality))
+from workbench.report.render import common, parameters_text
 
 
 def content(quality: Quality) -> dict[str, Any]:
@@ -28,7 +22,7 @@ def content(quality: Quality) -> dict[str, Any]:
     return common(quality.meta, quality.runs, "entry") | {
         "compared": "predictor",
         "verdict": sentences(quality),
-        "figures": [drawing.shown() for drawing in drawings(quality)],
+        "drawings": drawings(quality),
         "reference": quality.reference,
         "first_set": quality.first_set,
         "tables": [(b, quality.sizes(b), mean_table(quality, b)) for b in benches],
@@ -41,23 +35,6 @@ def content(quality: Quality) -> dict[str, Any]:
     }
 
 
-class Drawing(NamedTuple):
-    """A figure with a short name, a title and a caption that says how to read it."""
-
-    name: str
-    title: str
-    figure: Figure
-    caption: str
-
-    def shown(self) -> tuple[str, str, str]:
-        """Return title, picture and caption, as pages show them."""
-        return (
-            self.title,
-            svg(self.figure, f"{self.title}. {self.caption}", self.name),
-            self.caption,
-        )
-
-
 def drawings(quality: Quality) -> list[Drawing]:
     """Return the figures that a study calls for."""
     order = [str(label) for label in ranking(quality).index]
@@ -65,6 +42,11 @@ def drawings(quality: Quality) -> list[Drawing]:
         return []
     first = next(b for b in quality.benchmarks if len(quality.of("tau", b)))
     n = quality.reference
+
+    def numbers(*metrics: str, **where: Any) -> pd.DataFrame:
+        return means_of(quality.measures, "predictor", *metrics, **where)
+
+    times = ("tau", "fit_seconds", "query_seconds")
     drawn = [
         (
             "by_size",
@@ -72,6 +54,7 @@ def drawings(quality: Quality) -> list[Drawing]:
             figures.by_size(quality, order),
             "Mean Kendall's tau between prediction and truth over replicates, with its 95 %"
             " interval; higher is better. The seven best by mean rank stand out.",
+            numbers("tau"),
         ),
         (
             "benchmarks",
@@ -79,6 +62,7 @@ def drawings(quality: Quality) -> list[Drawing]:
             figures.tau_map(quality, order),
             f"Kendall's tau at n = {n}, by mean rank; the darker, the better on its benchmark."
             " Blank: not compared there.",
+            numbers("tau", size=n),
         ),
         (
             "time",
@@ -86,6 +70,7 @@ def drawings(quality: Quality) -> list[Drawing]:
             figures.against_cost(quality, first),
             f"At n = {n}, on one thread, encoding included. What is joined is beaten by nothing"
             " that is as quick, and named in colour in its own panel.",
+            numbers(*times, size=n, benchmark=first),
         ),
         (
             "map",
@@ -93,6 +78,7 @@ def drawings(quality: Quality) -> list[Drawing]:
             figures.map_of_time(quality, first, order),
             "The predictor of highest tau among those, at any training size, that are ready and"
             " answer within the times at the axes; right, with the training of its training set.",
+            numbers(*times, benchmark=first),
         ),
         (
             "mutation",
@@ -100,6 +86,7 @@ def drawings(quality: Quality) -> list[Drawing]:
             figures.test_sets(quality, first),
             "The same predictors asked for random architectures and for mutations of good ones, as"
             " a search asks. Orders among the good are harder.",
+            numbers("tau", size=n, benchmark=first),
         ),
         (
             "coverage",
@@ -107,13 +94,10 @@ def drawings(quality: Quality) -> list[Drawing]:
             figures.coverage(quality),
             f"Part of the truth inside 90 % intervals at n = {n}; the line is what it should be."
             " Left of the band a predictor is too sure, right of it too unsure.",
+            numbers("coverage", size=n),
         ),
     ]
-    return [
-        Drawing(name, title, figure, caption)
-        for name, title, figure, caption in drawn
-        if figure is not None
-    ]
+    return there(drawn)
 
 
 def _encoding(parameters: dict[str, Any]) -> str:

@@ -1,9 +1,11 @@
-"""From a template and what it shows to ``report.html``: one file, no network, no script."""
+"""From a template and what it shows to ``report.html``: one file that asks nobody for anything."""
 
 from __future__ import annotations
 
+import base64
 import json
 import math
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -13,10 +15,16 @@ import pandas as pd
 
 from workbench.harness.energy import ENERGY
 from workbench.harness.study import stored_study
+from workbench.report.checklist import practices
+from workbench.report.citations import bibliography
+from workbench.statistics.bootstrap import Interval
 
 
 def write_page(folder: Path, template: str, content: Mapping[str, Any]) -> Path:
-    """Write ``report.html`` into a study folder and return its path."""
+    """Write ``report.html`` into a study folder and return its path.
+
+    ``content`` is what the template shows, and its ``drawings``.
+    """
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
@@ -27,9 +35,29 @@ def write_page(folder: Path, template: str, content: Mapping[str, Any]) -> Path:
     )
     environment.filters["number"] = number
     environment.filters["fixed"] = fixed
+    environment.filters |= {"link": link, "between": between, "open_end": open_end}
     path = folder / "report.html"
-    write_text(path, environment.get_template(template).render(**content) + "\n")
+    figures = [drawing.shown() for drawing in content["drawings"]]
+    page = environment.get_template(template).render(**content, figures=figures)
+    write_text(path, with_contents(page) + "\n")
     return path
+
+
+def with_contents(page: str) -> str:
+    """Return a page with a list of its sections, and what scrolls within reach of the keyboard."""
+    sections: dict[str, str] = {}
+
+    def named(match: re.Match[str]) -> str:
+        words = re.sub(r"<[^>]*>", "", match[2])
+        slug = match[1] or re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+        sections[slug] = words
+        return f'<h2 id="{slug}">{match[2]}</h2>'
+
+    page = re.sub(r'<h2(?: id="([^"]*)")?>(.*?)</h2>', named, page)
+    items = "".join(f'<li><a href="#{slug}">{words}</a></li>\n' for slug, words in sections.items())
+    nav = f'<nav aria-label="Contents">\n<ul>\n{items}</ul>\n</nav>'
+    scroll = '<div class="scroll" tabindex="0" role="group" aria-label="Wide table">'
+    return page.replace("<!-- contents -->", nav, 1).replace('<div class="scroll">', scroll)
 
 
 def common(meta: Mapping[str, Any], runs: pd.DataFrame, what: str) -> dict[str, Any]:
@@ -42,6 +70,9 @@ def common(meta: Mapping[str, Any], runs: pd.DataFrame, what: str) -> dict[str, 
         "energy": meta.get(ENERGY),
         "fingerprint": meta["fingerprint"],
         "study_json": stored_study(meta["study"]).compact(),
+        "warnings": warnings_of(meta),
+        "practices": practices(meta),
+        "bibliography": bibliography(meta),
         "failures": list(failed[columns].itertuples(index=False, name=None)),
     }
 
@@ -51,6 +82,20 @@ def write_text(path: Path, text: str) -> None:
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
+
+
+def warnings_of(meta: Mapping[str, Any]) -> list[str]:
+    """Return what may make the numbers differ when they are computed again."""
+    provenance = meta["provenance"]
+    said = [f"{words}; numbers may differ." for words in provenance.get("mixed", ())]
+    if provenance.get("git") and not provenance["git"]["clean"]:
+        said.append("The workbench had uncommitted changes: this commit alone may not repeat it.")
+    return said
+
+
+def link(text: str, kind: str) -> str:
+    """Return a link that holds a file of a media type such as ``text/csv``."""
+    return f"data:{kind};charset=utf-8;base64,{base64.b64encode(text.encode()).decode()}"
 
 
 def parameters_text(values: Mapping[str, Any]) -> str:
@@ -74,6 +119,18 @@ def number(value: float | None, digits: int = 4) -> str:
 def fixed(value: float | None) -> str:
     """Return a number with three decimals, a dash for what is not known."""
     return number(value) if value is None or not math.isfinite(value) else f"{value:.3f}"
+
+
+def between(value: Interval, places: int) -> str:
+    """Return the ends of an interval, a dash where there is none."""
+    if math.isnan(value.low):
+        return number(None)
+    return f"{value.low:.{places}f} to {value.high:.{places}f}"
+
+
+def open_end(value: float, digits: int) -> str:
+    """Return a number as ``number`` does, that without bound as such."""
+    return "∞" if value == math.inf else number(value, digits)
 
 
 def _template(name: str) -> str:

@@ -92,14 +92,17 @@ def read_results(folder: Path | str) -> Results:
     return Results(folder, meta, runs, told, final, tasks, read_measures(folder))
 
 
-def write_results(results: Results) -> list[Path]:
-    """Write ``results.parquet``, ``summary.json`` and ``timing.json`` into the study folder."""
+def write_results(results: Results, found: dict[str, Any]) -> list[Path]:
+    """Write ``results.parquet``, ``summary.json`` and ``timing.json`` into the study folder.
+
+    ``found`` is what ``summary`` returns.
+    """
     folder = results.folder
     paths = [folder / name for name in ("results.parquet", "summary.json", "timing.json")]
     partial = folder / "results.parquet.partial"
     table(results).to_parquet(partial, index=False)
     partial.replace(paths[0])
-    write_text(paths[1], json.dumps(summary(results), indent=1, sort_keys=True) + "\n")
+    write_text(paths[1], json.dumps(found, indent=1, sort_keys=True) + "\n")
     write_text(paths[2], json.dumps(timing(results), indent=1, sort_keys=True) + "\n")
     return paths
 

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from workbench.report import search_figures as figures
-from workbench.report.render import common, parameters_text, write_page
+from workbench.report.drawing import Drawing, there
+from workbench.report.render import common, parameters_text
 from workbench.report.search import SearchFolder, costs, duration, sentences, spread
-from workbench.report.style import svg
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _LISTED = 20
-
-
-def write_search_report(found: SearchFolder) -> Path:
-    """Write ``report.html`` into the folder of a search and return its path."""
-    return write_page(found.folder, "search.html", content(found))
 
 
 def content(found: SearchFolder) -> dict[str, Any]:
@@ -30,7 +24,7 @@ def content(found: SearchFolder) -> dict[str, Any]:
     return common(found.meta, found.runs, "entry") | {
         "compared": "strategy",
         "verdict": sentences(found),
-        "figures": list(_figures(found)),
+        "drawings": drawings(found),
         "budget": _budget(study["budget"]),
         "data": found.data,
         "label": entry["label"],
@@ -48,40 +42,57 @@ def content(found: SearchFolder) -> dict[str, Any]:
     }
 
 
-def _figures(found: SearchFolder) -> Iterator[tuple[str, str, str]]:
-    drawn: list[tuple[str, Figure | None, str]] = [
-        (
-            "How the search went",
-            figures.progress(found),
-            "Validation accuracy of each training when it ended, and the best so far of those that"
-            " went to the last epoch. The lowest tenth may lie below the picture.",
-        ),
-        (
-            "What it is worth",
-            figures.final(found),
-            "Test accuracy of trainings with seeds that the search has not used, a mark each, with"
-            " their mean: the best architecture found, and the random one that is the median of"
-            " those drawn, by validation. Below: all that were drawn, trained once.",
-        ),
-        (
-            "What there was to choose from",
-            figures.fronts(found),
-            "Each point is an architecture trained to the last epoch: validation accuracy against"
-            " its parameters, and against the time of one example on this machine (one thread,"
-            " median of 40). Up and left is better; nothing is better in both than what is on the"
-            " line.",
-        ),
-        (
-            "What the funnel lets through",
-            figures.passing(found),
-            "Candidates of a mean round that come into a stage (light) and are let through (dark),"
-            " and the seconds of the stage in all rounds, on all workers together. A short training"
-            " is paid in its own stage, what goes on of it in the last.",
-        ),
+def drawings(found: SearchFolder) -> list[Drawing]:
+    """Return the figures that a search calls for."""
+    end, trainings = found.conclusion or {}, found.trainings
+    ends = [
+        (name, seed, valid, test)
+        for name in ("best", "random")
+        for seed, (valid, test) in enumerate(
+            zip(end[name]["valid"], end[name]["test"], strict=True) if end else ()
+        )
     ]
-    for i, (title, drawing, caption) in enumerate(drawn):
-        if drawing is not None:
-            yield title, svg(drawing, f"{title}. {caption}", f"figure{i}"), caption
+    ends += [("drawn", 0, None, one["test"]) for one in end.get("drawn", ())]
+    return there(
+        [
+            (
+                "progress",
+                "How the search went",
+                figures.progress(found),
+                "Validation accuracy of each training when it ended, and the best so far of those"
+                " that went to the last epoch. The lowest tenth may lie below the picture.",
+                trainings,
+            ),
+            (
+                "final",
+                "What it is worth",
+                figures.final(found),
+                "Test accuracy of trainings with seeds that the search has not used, a mark each,"
+                " with their mean: the best architecture found, and the random one that is the"
+                " median of those drawn, by validation. Below: all that were drawn, trained once.",
+                pd.DataFrame(ends, columns=["architecture", "seed", "validation", "test"]),
+            ),
+            (
+                "fronts",
+                "What there was to choose from",
+                figures.fronts(found),
+                "Each point is an architecture trained to the last epoch: validation accuracy"
+                " against its parameters, and against the time of one example on this machine (one"
+                " thread, median of 40). Up and left is better; nothing is better in both than"
+                " what is on the line.",
+                found.whole,
+            ),
+            (
+                "funnel",
+                "What the funnel lets through",
+                figures.passing(found),
+                "Candidates of a mean round that come into a stage (light) and are let through"
+                " (dark), and the seconds of the stage in all rounds, on all workers together. A"
+                " short training is paid in its own stage, what goes on of it in the last.",
+                found.measures,
+            ),
+        ]
+    )
 
 
 def _finalists(end: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7F7F7F")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_UNIT = 0.8
 INK = "#010203"
 """A colour that nothing else has; ``svg`` replaces it by the page's own."""
 
@@ -38,13 +39,17 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
 
 
 def figure(width: float, height: float) -> Figure:
-    """Return an empty figure in the common style, sizes in inches."""
+    """Return an empty figure in the common style, sizes in units of a text of 9 points.
+
+    One is four fifths of an inch, so that text is still read at half a page's width.
+    """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     mpl.rcParams.update(
         {
             "svg.fonttype": "none",
+            "pdf.fonttype": 42,
             "text.parse_math": False,
             "svg.hashsalt": "nas-workbench",
             "font.family": "sans-serif",
@@ -62,7 +67,7 @@ def figure(width: float, height: float) -> Figure:
             "lines.linewidth": 1.6,
         }
     )
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(_UNIT * width, _UNIT * height), layout="constrained")
 
 
 def powers_of_ten(axis: Axis) -> None:

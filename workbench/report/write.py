@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.harness.store import read_meta
-from workbench.report import agreement, extrapolation, quality_words, search
-from workbench.report.agreement_page import write_agreement_report
-from workbench.report.extrapolation_page import write_extrapolation_report
-from workbench.report.page import verdict_of, write_report
-from workbench.report.quality import read_quality, write_quality
-from workbench.report.quality import summary as quality_summary
-from workbench.report.quality_page import write_quality_report
-from workbench.report.results import read_results, summary, write_results
-from workbench.report.search_page import write_search_report
+from workbench.report import (
+    agreement,
+    agreement_page,
+    extrapolation,
+    extrapolation_page,
+    page,
+    quality,
+    quality_page,
+    search,
+    search_page,
+)
+from workbench.report.drawing import Drawing
+from workbench.report.render import write_page
+from workbench.report.results import read_results, write_results
 
 
 class Written(NamedTuple):
@@ -25,6 +31,24 @@ class Written(NamedTuple):
     summary: dict[str, Any]
 
 
+class Made(NamedTuple):
+    """A page as it was written, with what it shows: ``content`` as the template takes it."""
+
+    report: Path
+    summary: dict[str, Any]
+    content: dict[str, Any]
+
+    @property
+    def drawings(self) -> list[Drawing]:
+        """The figures of the page."""
+        return list(self.content["drawings"])
+
+    @property
+    def written(self) -> Written:
+        """The same without what cannot leave this process."""
+        return Written(self.report, self.content["verdict"], self.summary)
+
+
 def write_all(folder: Path) -> Written:
     """Write results, summary, timing and report of what a study folder holds so far.
 
@@ -33,43 +57,51 @@ def write_all(folder: Path) -> Written:
     StoreError
         The folder holds no study.
     """
-    return _WRITERS[read_meta(folder)["study"]["kind"]](folder)
+    return make(folder).written
 
 
-def _strategies(folder: Path) -> Written:
+def make(folder: Path) -> Made:
+    """Write what ``write_all`` writes, and return it with what the page shows."""
+    kind = read_meta(folder)["study"]["kind"]
+    shown, summary = _KINDS[kind](folder)
+    return Made(write_page(folder, f"{kind}.html", shown), summary, shown)
+
+
+_Shown = tuple[dict[str, Any], dict[str, Any]]
+
+
+def _strategies(folder: Path) -> _Shown:
     results = read_results(folder)
-    write_results(results)
-    return Written(write_report(results), verdict_of(results), summary(results))
+    shown = page.content(results)
+    write_results(results, shown["summary"])
+    return shown, shown["summary"]
 
 
-def _predictors(folder: Path) -> Written:
-    quality = read_quality(folder)
-    write_quality(quality)
-    page = write_quality_report(quality)
-    return Written(page, quality_words.sentences(quality), quality_summary(quality))
+def _predictors(folder: Path) -> _Shown:
+    found = quality.read_quality(folder)
+    quality.write_quality(found)
+    return quality_page.content(found), quality.summary(found)
 
 
-def _proxies(folder: Path) -> Written:
+def _proxies(folder: Path) -> _Shown:
     found = agreement.read_agreement(folder)
     agreement.write_agreement(found)
-    page = write_agreement_report(found)
-    return Written(page, agreement.sentences(found), agreement.summary(found))
+    return agreement_page.content(found), agreement.summary(found)
 
 
-def _curves(folder: Path) -> Written:
+def _curves(folder: Path) -> _Shown:
     found = extrapolation.read_extrapolation(folder)
     extrapolation.write_extrapolation(found)
-    page = write_extrapolation_report(found)
-    return Written(page, extrapolation.sentences(found), extrapolation.summary(found))
+    return extrapolation_page.content(found), extrapolation.summary(found)
 
 
-def _search(folder: Path) -> Written:
+def _search(folder: Path) -> _Shown:
     found = search.read_search(folder)
     search.write_search(found)
-    return Written(write_search_report(found), search.sentences(found), search.summary(found))
+    return search_page.content(found), search.summary(found)
 
 
-_WRITERS = {
+_KINDS: dict[str, Callable[[Path], _Shown]] = {
     "strategies": _strategies,
     "predictors": _predictors,
     "proxies": _proxies,

@@ -1,6 +1,6 @@
 """The funnel: many candidates, each filter dearer than the one before, and few trained in full.
 
-Proxies come first, ranked by rank sum as Lee and Ham do ("AZ-NAS: Assembling Zero-Cost Proxies for
+Proxies come first, ranked by rank sum (Lee and Ham, "AZ-NAS: Assembling Zero-Cost Proxies for
 Network Architecture Search", 2024, arXiv:2403.19232), then a predictor as in ``predictor_guided``,
 then a short training whose end is extrapolated (Domhan, Springenberg and Hutter, "Speeding up
 Automatic Hyperparameter Optimization of Deep Neural Networks by Extrapolation of Learning Curves",
