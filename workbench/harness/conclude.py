@@ -29,8 +29,9 @@ class Conclusion(NamedTuple):
 
     ``told`` is after how many trials, ``final`` what was asked for. ``best`` and ``random`` hold
     ``text``, ``arch``, ``params``, and ``valid`` and ``test`` of each seed; so does each of
-    ``finalists``, in the order of what the search saw of them, ``observed``. ``drawn`` are the random architectures, ``latency``
-    milliseconds by trial. ``written`` says why ``best.py`` needs the workbench, if it does.
+    ``finalists``, in the order of what the search saw of them, ``observed``. ``drawn`` are the
+    random architectures, ``latency`` milliseconds by trial. ``written`` says why ``best.py`` needs
+    the workbench, if it does.
     """
 
     told: int
