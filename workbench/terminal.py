@@ -79,6 +79,7 @@ def _panel(title: str, state: Any) -> Any:
     rows.add_row("best so far", _best(state))
     failed = f", {state.failed} failed" if state.failed else ""
     rows.add_row("trainings", f"{state.asked} begun, {state.whole} to the last epoch{failed}")
+    rows.add_row("under way", f"{state.running} pieces of work; {state.tasks} tasks are done")
     for name, came, went in state.stages:
         rows.add_row(name, f"{came} in, {went} out")
     return Panel(rows, title=title, title_align="left", width=min(100, _width(state)))

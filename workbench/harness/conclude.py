@@ -71,14 +71,16 @@ def conclude(
     if not ranked:
         raise StudyError(
             f"{study.name}: no training of {bench.epochs[-1]} epochs has ended within the budget."
-            " What was done is kept: the same command with a longer --budget goes on. Fewer"
-            " epochs (training.epochs), smaller networks or less data take less time"
+            " What was done is kept: the same command with a longer budget goes on. Fewer epochs"
+            " (--epochs), smaller networks or less data take less time, and so do fewer candidates"
+            " of the funnel (funnel.candidates)"
         )
     top = [*{told.trial.arch: told for told in reversed(ranked)}.values()][::-1][: study.final.top]
     drawn = _drawn(study, bench)
     replicates = [_replicate(study, i) for i in range(study.final.seeds)]
     with workers() as pool, shows("training again", "trainings") as shown:
         every = (len(top) + 1) * len(replicates) + len(drawn)
+        shown(0, every, 0)
         do = partial(_do, pool, bench, shown, every)
         again = do(_whole, [(one.trial.arch, r) for one in top for r in replicates], 0)
         tried = do(_query, [(arch, replicates[0]) for arch in drawn], len(again))
@@ -150,9 +152,9 @@ def _drawn(study: SearchStudy, bench: Any) -> list[Arch]:
 
 
 def _median(drawn: Sequence[Arch], tried: Sequence[Evaluation]) -> Arch:
-    """Return the architecture in the middle by score; of two, the worse."""
+    """Return the architecture in the middle by score; of two, the better."""
     ranked = sorted(range(len(drawn)), key=lambda i: _known(tried[i].score))
-    return drawn[ranked[(len(ranked) - 1) // 2]]
+    return drawn[ranked[len(ranked) // 2]]
 
 
 def _known(score: float) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from workbench.errors import PluginError
 from workbench.types import Arch
 
@@ -22,7 +24,8 @@ It needs torch and nothing else:
     model.eval()
     logits = model(x)  # x: float32 (n, {shape}) as in the data; logits: (n, {classes})
 
-It standardises what it is given. Classes, in order: {names}.
+It standardises what it is given: numbers as in the data, where they go from {low:g} to {high:g}
+(data set {data}{options}). Classes, in order: {names}.
 Accuracy of these weights: validation {valid:.2f} %, test {test:.2f} %.
 """
 _BY_NAME = '''
@@ -67,7 +70,9 @@ def write_network(bench: Any, arch: Arch, trained: Any, folder: Path) -> str:
 def _doc(bench: Any, arch: Arch, trained: Any) -> str:
     from workbench import __version__
 
-    data = bench.data
+    data, said = bench.data, bench.networks.dataset
+    finite = np.where(np.isfinite(data.deviation), data.deviation, 0.0)
+    raw = data.x_train * finite + data.mean
     names = data.class_names[:_CLASSES]
     more = f" and {data.classes - _CLASSES} more" if data.classes > _CLASSES else ""
     return _HOW.format(
@@ -78,6 +83,9 @@ def _doc(bench: Any, arch: Arch, trained: Any) -> str:
         shape=", ".join(map(str, data.shape)),
         classes=data.classes,
         names=", ".join(names) + more,
+        low=raw.min(),
+        high=raw.max(),
+        options="".join(f", {key} = {value}" for key, value in said.items() if key != "name"),
         valid=trained.valid,
         test=trained.test,
     )

@@ -60,8 +60,11 @@ def quick_search(
         "seed": seed,
         "budget": budget,
         "benchmarks": [entry],
-        "strategies": [{"name": strategy}],
     }
+    if strategy == "filtered":
+        described["funnel"] = {}
+    else:
+        described["strategies"] = [{"name": strategy}]
     for text in overrides:
         override(described, text)
     made = parse_study(described, "search")

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from workbench import seeds
 from workbench.data._base import Benchmark
 from workbench.errors import ExecutorError, PluginError, WorkbenchError, WorkerDied, describe_fault
-from workbench.executors import Where, Workers, workers_at
+from workbench.executors import Where, Workers, as_finished, workers_at
 from workbench.harness.conclude import Conclusion, conclude, in_full
 from workbench.harness.frozen import frozen
 from workbench.harness.funnel import measures_of
@@ -35,13 +35,15 @@ _LOOK = 0.25
 _PATIENCE = 5.0
 CONCLUSION = "conclusion"
 """Under which key a folder says what its search came to."""
+_CLOCK = "clock"
 
 
 class State(NamedTuple):
     """How far a search is.
 
     ``seconds`` have passed ``of`` so many, and ``asked`` trainings were asked for of ``queries``;
-    None: there is no such limit. ``running`` pieces of work are in flight. ``best`` is the best
+    None: there is no such limit. ``running`` pieces of work are in flight, and ``tasks``, such as
+    passes of proxies, are done. ``best`` is the best
     score of a whole training, with its architecture; ``stages`` are name, candidates in and out.
     """
 
@@ -50,6 +52,7 @@ class State(NamedTuple):
     asked: int
     queries: int | None
     running: int
+    tasks: int
     whole: int
     failed: int
     best: tuple[float, str] | None
@@ -146,7 +149,9 @@ class _Search:
         log = store.entries(0)
         with shows("going through the log", "entries") as shown:
             self.run.replay(_counted(log, shown))
-        self._before, self._started = self.run.ended, time.monotonic()
+        self._store = store
+        self._before = max(self.run.ended, float(read_meta(store.folder).get(_CLOCK, 0)))
+        self._started = self._noted = time.monotonic()
         self._futures: dict[Future[Any], int] = {}
         self._sated = False
         self._heard = time.monotonic()
@@ -163,7 +168,15 @@ class _Search:
         return math.inf if limit is None else limit - self.seconds
 
     def go_on(self, workers: Workers, view: Callable[[State], None]) -> None:
-        """Ask, train and tell until time is up, or until there is nothing more to ask for."""
+        """Ask, train and tell until time is up, or until there is nothing more to ask for.
+
+        Time begins when the workers are ready.
+        """
+        if self.left <= 0 or (self._used_up and not self.run.flying):
+            return
+        for _, future in as_finished(workers, partial(_ready, self.bench), range(workers.size)):
+            future.result()
+        self._started = time.monotonic()
         for work in [*self.run.flying.values()]:
             self._submit(workers, work)
         while self.left > 0:
@@ -178,12 +191,13 @@ class _Search:
         """Return how far it is."""
         told, budget = self.run.told, self.study.budget
         ranked = in_full(told, self.bench.epochs[-1])
+        failed = sum(bool(t.fault) for t in told)
         best = None
         if ranked:
             best = ranked[0].observation.score or 0.0, self.bench.space.format(ranked[0].trial.arch)
         return State(
             self.seconds, budget.seconds, self.run.asked, budget.queries, len(self.run.flying),
-            len(ranked), sum(bool(t.fault) for t in told), best, [*self._stages()],
+            len(self.run.tasks), len(ranked), failed, best, [*self._stages()],
         )  # fmt: skip
 
     def result(self, cpu: float) -> RunResult:
@@ -227,6 +241,9 @@ class _Search:
 
     def _hear(self, workers: Workers) -> None:
         """Wait for a moment, and take in what has ended, in the order in which it was begun."""
+        if time.monotonic() - self._noted > _PATIENCE:
+            self._noted = time.monotonic()
+            self._store.note(_CLOCK, self.seconds)
         done, _ = wait([*self._futures], min(_LOOK, max(self.left, 0)), FIRST_COMPLETED)
         if done:
             self._heard = time.monotonic()
@@ -259,6 +276,11 @@ def _checked(bench: Any, sha256: str, job: Callable[..., Any], *args: Any) -> An
     if (bench.sha256 or "") != sha256:
         raise ExecutorError(f"there is another content of {bench.name}; the same data is needed")
     return job(bench, *args)
+
+
+def _ready(bench: Benchmark, number: int) -> int:  # noqa: ARG001
+    """Do nothing: the libraries and the data of the benchmark are loaded then."""
+    return number
 
 
 def _train(bench: Benchmark, arch: Any, epochs: int, replicate: int) -> Evaluation | str:

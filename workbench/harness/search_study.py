@@ -66,8 +66,11 @@ class SearchStudy(SearchesStudy):
         return self
 
     def smoke(self) -> Self:
-        """Return the search with at most 4 trainings, and two of the end."""
-        budget = self.budget.model_copy(update={"queries": min(self.budget.queries or 4, 4)})
+        """Return the search with 12 trainings, whatever time they take, and two of the end.
+
+        The first round of the funnel asks for 8, of which 2 go to the last epoch.
+        """
+        budget = Budget(queries=12)
         changed = {"name": f"{self.name}-smoke", "budget": budget}
         return self.model_copy(update=changed | {"final": Final(top=1, seeds=1, random=1)})
 

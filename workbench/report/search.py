@@ -74,7 +74,7 @@ def _ended(log: list[str], meta: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.Da
         elif entry["status"] != "part":
             trainings.append(_training(entry, asked[entry["came"]], where, last))
     return (
-        pd.DataFrame(trainings, columns=_COLUMNS),
+        pd.DataFrame(trainings, columns=_COLUMNS).astype({"whole": bool}),
         pd.DataFrame(tasks, columns=["name", "cost", "at"]),
     )
 
@@ -188,6 +188,7 @@ def _difference(best: list[float], random: list[float]) -> str:
 
 
 _LEVEL = 0.05
+_SAME = 1e-6
 
 
 def welch(a: list[float], b: list[float]) -> float | None:
@@ -195,7 +196,7 @@ def welch(a: list[float], b: list[float]) -> float | None:
     from scipy.stats import ttest_ind
 
     known = [np.array(x)[np.isfinite(x)] for x in (a, b)]
-    if min(map(len, known)) < 2 or not any(x.std() > 0 for x in known):
+    if min(map(len, known)) < 2 or max(np.ptp(x) for x in known) < _SAME:
         return None
     return float(ttest_ind(*known, equal_var=False).pvalue)
 

@@ -51,13 +51,18 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise DataMissing(f"there is no file {path}") from error
     except (ValueError, EOFError, OSError, BadZipFile) as error:
-        raise TableError(
-            f"{path} cannot be read as a .npz of plain arrays ({error}); objects are refused"
-        ) from error
+        why = (
+            "it is none, or it holds objects, which are refused"
+            if "pickle" in str(error)
+            else error
+        )
+        raise TableError(f"{path} cannot be read as a .npz of plain arrays: {why}") from error
 
 
 def _examples(x: NDArray[Any], path: Path) -> NDArray[Any]:
-    if x.ndim not in (2, 3, 4) or 0 in x.shape:
+    if x.ndim in (2, 3, 4) and 0 in x.shape:
+        raise TableError(f"{path}: X holds no numbers; its shape is {x.shape}")
+    if x.ndim not in (2, 3, 4):
         raise TableError(
             f"{path}: X must be (n, features), (n, height, width) or (n, channels, height, width);"
             f" its shape is {x.shape}"
