@@ -149,20 +149,26 @@ def _unfinished(found: SearchFolder) -> Iterator[str]:
 
 
 def _verdict(found: SearchFolder, end: Mapping[str, Any]) -> Iterator[str]:
-    best, random = end["best"], end["random"]
+    best, random, drawn = end["best"], end["random"], len(end["drawn"])
+    other = f"the median of {drawn} random ones" if drawn > 1 else "a random one"
     yield (
-        f"The best architecture found reaches {spread(best['test'])} % on the test set, the median"
-        f" of {len(end['drawn'])} random ones, trained the same way, {spread(random['test'])} %."
+        f"The best architecture found reaches {spread(best['test'])} % on the test set, {other},"
+        f" trained the same way, {spread(random['test'])} %."
     )
     yield _difference(best["test"], random["test"])
     yield (
         f"It is {best['text']}, chosen from {len(found.whole)} that were trained to the last epoch"
-        f" within {duration(float(found.trainings['at'].max()))}: of the {len(end['finalists'])}"
-        f" that looked best, the best by mean validation of {len(best['valid'])} new seeds,"
-        f" {_mean(best['valid']):.2f} %. The search had seen {best['observed']:.2f} % of it."
+        f" within {duration(float(found.trainings['at'].max()))}{_of_finalists(end)}. With"
+        f" {len(best['valid'])} new seeds it validates at {_mean(best['valid']):.2f} % on average;"
+        f" the search had seen {best['observed']:.2f} %."
     )
     if failed := int((found.trainings["fault"] != "").sum()):
         yield f"{failed} trainings failed; they are listed below."
+
+
+def _of_finalists(end: Mapping[str, Any]) -> str:
+    count = len(end["finalists"])
+    return f": of the {count} that looked best, the best when trained again" if count > 1 else ""
 
 
 def _difference(best: list[float], random: list[float]) -> str:
