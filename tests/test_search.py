@@ -12,7 +12,7 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -23,6 +23,7 @@ from workbench.cli import app
 from workbench.data.live import Live
 from workbench.errors import ExecutorError, ParameterError, StoreError, StudyError, WorkbenchError
 from workbench.executors import as_finished, workers_at
+from workbench.harness.conclude import _do
 from workbench.harness.drive import run_study
 from workbench.harness.plan import prepare
 from workbench.harness.quick_search import quick_search
@@ -223,7 +224,7 @@ def _until(folder: Path, told: int, process: subprocess.Popen[bytes]) -> None:
 def test_a_process_that_is_killed_loses_its_training_alone(tmp_path: Path) -> None:
     """The kernel kills the process of one training; the search goes on without it."""
     study = _study(
-        budget={"queries": 6}, benchmarks=[SMALL["benchmarks"][0] | {"training": {"epochs": 40}}]
+        budget={"queries": 6}, benchmarks=[SMALL["benchmarks"][0] | {"training": {"epochs": 43}}]
     )
     command = _command(_file(tmp_path, study), tmp_path / "s")
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -427,3 +428,31 @@ def test_words_of_few_numbers() -> None:
     assert spread([1.0]) == "1.00"
     assert spread([float("nan")]) == "nan"
     assert spread([1.0, 3.0]) == "2.00 ± 1.41"
+
+
+def _kill_once(mark: str, number: int) -> int:
+    """Die at the first attempt of the second piece of work."""
+    if number == 1 and not Path(mark).exists():
+        Path(mark).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number * 10
+
+
+class Marked(NamedTuple):
+    """Stands for a benchmark: what it is asked for is in its mark."""
+
+    mark: str
+
+
+def test_a_process_that_is_killed_at_the_end_loses_nothing(tmp_path: Path) -> None:
+    marked, seen = Marked(str(tmp_path / "mark")), []
+    with workers_at(2) as pool:
+        items = [((i,), i) for i in range(3)]
+        found = _do(pool, marked, lambda *done: seen.append(done), 3, _killing, items, 0)
+    assert found == [0, 10, 20]
+    assert seen[-1] == (3, 3, 0)
+
+
+def _killing(bench: Marked, arch: Arch, replicate: int) -> int:
+    assert arch == (replicate,)
+    return _kill_once(bench.mark, replicate)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench import seeds
-from workbench.errors import StudyError
+from workbench.errors import StudyError, WorkerDied
 from workbench.executors import Workers, as_finished
 from workbench.harness.live_run import Told
 from workbench.harness.network_file import write_network
@@ -119,10 +119,20 @@ def _do(
     items: Sequence[tuple[Arch, int]],
     before: int,
 ) -> list[Any]:
-    """Return what a job comes to for each architecture and replicate, in their order."""
+    """Return what a job comes to for each architecture and replicate, in their order.
+
+    Where a process is killed, its job is done once more.
+    """
     found: dict[int, Any] = {}
+    died: list[int] = []
     run_one = partial(_numbered, bench, job, [*items])
     for place, future in as_finished(pool, run_one, range(len(items))):
+        try:
+            found[place] = future.result()
+        except WorkerDied:
+            died.append(place)
+        shown(before + len(found), every, 0)
+    for place, future in as_finished(pool, run_one, died):
         found[place] = future.result()
         shown(before + len(found), every, 0)
     return [found[place] for place in range(len(items))]
