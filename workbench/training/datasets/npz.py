@@ -52,7 +52,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
         raise DataMissing(f"there is no file {path}") from error
     except (ValueError, EOFError, OSError, BadZipFile) as error:
         why = (
-            "it is none, or it holds objects, which are refused"
+            "it is none, or it holds objects, and objects are refused"
             if "pickle" in str(error)
             else error
         )
@@ -60,12 +60,10 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _examples(x: NDArray[Any], path: Path) -> NDArray[Any]:
-    if x.ndim in (2, 3, 4) and 0 in x.shape:
-        raise TableError(f"{path}: X holds no numbers; its shape is {x.shape}")
-    if x.ndim not in (2, 3, 4):
+    if x.ndim not in (2, 3, 4) or 0 in x.shape:
         raise TableError(
-            f"{path}: X must be (n, features), (n, height, width) or (n, channels, height, width);"
-            f" its shape is {x.shape}"
+            f"{path}: X must be (n, features), (n, height, width) or (n, channels, height, width),"
+            f" and not empty; its shape is {x.shape}"
         )
     if x.dtype.kind not in "biuf":
         raise TableError(f"{path}: X must be numbers; its type is {x.dtype}")
