@@ -27,7 +27,7 @@ LEVELS = [
     {"strategies"},
     {"harness", "tables"},
     {"report"},
-    {"cli", "__main__", "testing", "listing", "running", "terminal"},
+    {"cli", "cli_things", "__main__", "testing", "listing", "running", "terminal"},
 ]
 
 

@@ -342,20 +342,6 @@ def test_a_changed_training_of_a_search_is_found(folders: Path, tmp_path: Path) 
         _again(folder)
 
 
-def test_seeds_of_trainings_are_those_that_the_search_used(folders: Path) -> None:
-    """By the replicates that the rows of the search hold, which it wrote down itself."""
-    from workbench.harness.retrain import trainings_of
-    from workbench.harness.store import read_log
-
-    folder = folders / "search"
-    study = parse_study(read_meta(folder)["study"])
-    found = {t.trial: t.replicate for t in trainings_of(map(json.loads, read_log(folder)), study)}
-    with closing(sqlite3.connect(folder / "study.sqlite")) as db:
-        stored = dict(db.execute("SELECT trial, replicate FROM trials WHERE status = 'ok'"))
-    assert found == stored
-    assert len(found) > 1
-
-
 # -- the command line ------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_ind
 from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
@@ -421,7 +422,9 @@ def _visible(number: int) -> str:
 
 
 def test_words_of_few_numbers() -> None:
-    """Welch's test against scipy's is scipy's; here: where it is not defined."""
+    """Welch's test: against scipy's of samples, and where it is not defined."""
+    a, b = [98.1, 98.4, 98.6], [99.1, 99.4, 98.8]
+    assert welch(a, b) == pytest.approx(ttest_ind(a, b, equal_var=False).pvalue, rel=1e-9)
     assert welch([1.0, 2.0], [float("nan"), 1.0]) is None
     assert welch([1.0, 1.0], [1.0, 1.0]) is None
     assert welch([1.0, 1.1, 0.9], [5.0, 5.1, 4.9]) is not None

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from workbench.errors import WorkbenchError
 from workbench.types import Progress as Show
+
+
+class Interrupted(WorkbenchError):
+    """Ctrl-C, with how to go on."""
+
+    exit_code = 130
+
+
+@contextmanager
+def going_on() -> Iterator[None]:
+    """Say on Ctrl-C which command goes on from there."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        again = shlex.join(["workbench", *sys.argv[1:]])
+        raise Interrupted(f"interrupted; what is finished is kept. Go on with: {again}") from None
 
 
 @contextmanager
@@ -73,6 +92,8 @@ def _panel(title: str, state: Any) -> Any:
     from rich.table import Table
 
     rows = Table.grid(padding=(0, 2))
+    rows.add_column(no_wrap=True)
+    rows.add_column(overflow="fold")
     rows.add_row("time", _clock(state))
     done, of = (state.seconds, state.of) if state.of else (state.asked, state.queries)
     rows.add_row("", ProgressBar(total=of, completed=min(done, of), width=40))

@@ -249,6 +249,24 @@ def _cut(X: Floats, seen: int) -> Floats:
     return cut
 
 
+def score_range(
+    owner: object, limits: tuple[float, float] | None, X: Floats
+) -> tuple[float, float]:
+    """Return the lowest and highest score there may be: as given, or a tenth above those of curves.
+
+    Raises
+    ------
+    ParameterError
+        The limits do not rise.
+    """
+    if limits is not None:
+        low, high = map(float, limits)
+        check(owner, "limits", low < high, "None or two rising numbers")
+        return low, high
+    low, high = float(np.nanmin(X)), float(np.nanmax(X))
+    return low, high + max(0.1 * (high - low), 1e-9 * max(abs(high), 1.0))
+
+
 def by_seen(seen: Ints) -> Iterator[tuple[int, Ints]]:
     """Yield each number of epochs seen and the places of the rows that have seen so many."""
     for count in np.unique(seen).tolist():

@@ -17,7 +17,7 @@ from scipy.special import erf, ndtri
 
 from workbench.encodings._parameters import check
 from workbench.errors import DataMissing
-from workbench.predictors.curves._base import Extrapolator
+from workbench.predictors.curves._base import Extrapolator, score_range
 from workbench.predictors.curves._torch_file import Module, read_module
 from workbench.types import Floats
 
@@ -44,12 +44,7 @@ class Pretrained(Extrapolator):
         """Read the weights, and find the range of scores of curves ``(n, t)``."""
         path = self._path()
         self.network_ = _network(path, path.stat().st_mtime_ns)
-        if self.limits is not None:
-            self.low_, self.high_ = map(float, self.limits)
-            check(self, "limits", self.low_ < self.high_, "None or two rising numbers")
-            return
-        low, high = float(np.nanmin(X)), float(np.nanmax(X))
-        self.low_, self.high_ = low, high + max(0.1 * (high - low), 1e-9 * max(abs(high), 1.0))
+        self.low_, self.high_ = score_range(self, self.limits, X)
 
     def _path(self) -> Path:
         check(self, "weights", self.weights is None or isinstance(self.weights, str), "a path")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from workbench.encodings._parameters import check
-from workbench.predictors.curves._base import Extrapolator
+from workbench.predictors.curves._base import Extrapolator, score_range
 from workbench.predictors.curves._families import FAMILIES, Family
 from workbench.predictors.curves._levenberg import Curves, Fitted, fit
 from workbench.types import Floats, Ints
@@ -57,12 +57,7 @@ class Parametric(Extrapolator):
         good = 0 < len(names) == len({*names}) and {*names} <= {*known}
         check(self, "families", good, f"None or some of {', '.join(known)}, each once")
         self.families_ = [known[name] for name in names]
-        if self.limits is not None:
-            self.low_, self.high_ = map(float, self.limits)
-            check(self, "limits", self.low_ < self.high_, "None or two rising numbers")
-            return
-        low, high = float(np.nanmin(X)), float(np.nanmax(X))
-        self.low_, self.high_ = low, high + max(0.1 * (high - low), 1e-9 * max(abs(high), 1.0))
+        self.low_, self.high_ = score_range(self, self.limits, X)
 
     def _extrapolate(self, X: Floats, seen: Ints) -> tuple[Floats, Floats]:
         scale = self.high_ - self.low_

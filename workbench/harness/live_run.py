@@ -105,8 +105,10 @@ class LiveRun:
         if asked is None:
             self._step += 1
             return None
-        self._note({"ask": asked.id, **_what(asked)}, now)
-        return self._flies(asked, now)
+        work = self._work(asked)
+        seed = {} if isinstance(asked, Task) else {"replicate": work.replicate}
+        self._note({"ask": asked.id, **_what(asked), **seed}, now)
+        return self._flies(work, now)
 
     def take(self, number: int, outcome: Any, now: float) -> Work | None:
         """Take in what came of a piece of work; return what is left to do of it, or tell it.
@@ -145,7 +147,7 @@ class LiveRun:
             if "ask" in entry:
                 asked = self._ask()
                 self._same(asked, entry)
-                self._flies(asked, now)
+                self._flies(self._work(asked), now)
             elif "done" in entry:
                 task: Any = self.flying[entry["done"]].asked
                 self._tell_task(task, entry, now)
@@ -178,13 +180,16 @@ class LiveRun:
             raise PluginError(f"ask() must return a Trial, a Task or None; got {asked!r}")
         return asked
 
-    def _flies(self, asked: Trial | Task, now: float) -> Work:
-        step = self._step - 1
+    def _work(self, asked: Trial | Task) -> Work:
         if isinstance(asked, Task):
-            work = Work(asked)
+            return Work(asked)
+        return Work(asked, self._until(asked, 0), self._seed(asked))
+
+    def _flies(self, work: Work, now: float) -> Work:
+        asked, step = work.asked, self._step - 1
+        if isinstance(asked, Task):
             self.records[asked.id] = TaskRecord(asked.id, asked.name, 0.0, step, None, now, now)
         else:
-            work = Work(asked, self._until(asked, 0), self._seed(asked))
             self.records[asked.id] = Record(
                 asked.id, asked.arch, work.epochs, asked.continues, work.replicate, Status.OK,
                 None, None, step, None, now, now,
@@ -286,7 +291,8 @@ class LiveRun:
         self.ended = now
 
     def _same(self, asked: Any, entry: Mapping[str, Any] | None) -> None:
-        wanted = None if entry is None else {k: v for k, v in entry.items() if k != "at"}
+        noted = ("at", "replicate")
+        wanted = None if entry is None else {k: v for k, v in entry.items() if k not in noted}
         found = None if asked is None else {"ask": asked.id, **_what(asked)}
         if found != wanted:
             raise _changed(f"the strategy asks for {found or 'nothing'}", wanted or "nothing")

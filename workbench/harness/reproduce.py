@@ -313,7 +313,7 @@ def _row(table: str, row: Mapping[str, Any]) -> str:
 
 def _trainings(plan: Plan, meta: Meta, folder: Path, shows: Shows, choice: _Choice) -> Reproduced:
     study, bench = plan.study, plan.benchmarks[0]
-    every = {one.trial: one for one in trainings_of(map(json.loads, read_log(folder)), study)}
+    every = {one.trial: one for one in trainings_of(map(json.loads, read_log(folder)))}
     if not every:
         raise StoreError(f"no training of {folder} has ended; there is nothing to do again")
     chosen = [every[trial] for trial in choice.of([*every])]

@@ -7,11 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from workbench import seeds
 from workbench.data._base import Benchmark
 from workbench.executors import each
 from workbench.harness.live_run import PART, came
-from workbench.harness.sections import Study
 from workbench.types import Arch
 
 
@@ -28,18 +26,12 @@ class Training(NamedTuple):
     outcome: Mapping[str, Any]
 
 
-def trainings_of(log: Iterable[Mapping[str, Any]], study: Study) -> Iterator[Training]:
+def trainings_of(log: Iterable[Mapping[str, Any]]) -> Iterator[Training]:
     """Yield the trainings that ended, in the order of tells; those that failed are left out."""
-    draw = seeds.replicate_draw(study.seed, study.benchmarks[0].label, 0)
     asked: dict[int, tuple[Arch, int]] = {}
-    times: dict[Arch, int] = {}
     for entry in log:
         if "arch" in entry:
-            arch = tuple(entry["arch"])
-            before = entry["continues"]
-            replicate = draw(arch, times.get(arch, 0)) if before is None else asked[before][1]
-            times[arch] = times.get(arch, 0) + 1
-            asked[entry["ask"]] = arch, replicate
+            asked[entry["ask"]] = tuple(entry["arch"]), entry["replicate"]
         elif "came" in entry and entry["status"] != PART and not entry["fault"]:
             arch, replicate = asked[entry["came"]]
             yield Training(entry["came"], arch, entry["epochs"], replicate, outcome(entry))
