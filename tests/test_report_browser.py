@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.searches import FUNNEL, SMALL
 from workbench.harness.drive import run_study
 from workbench.harness.study import parse_study
 from workbench.report.formats import report
@@ -46,24 +47,7 @@ STRATEGIES: dict[str, Any] = {
     "benchmarks": ["nb201/cifar10", "nbgraph/cora", "mlp/car"],
     "strategies": ["random_search", "local_search", "regularized_evolution"],
 }
-SEARCH: dict[str, Any] = {
-    "kind": "search",
-    "budget": {"queries": 5},
-    "benchmarks": [
-        {
-            "name": "live/nb201/digits",
-            "network": {"channels": 4, "cells": 1, "stages": 2},
-            "training": {"epochs": 2},
-            "data": {"train": 150, "valid": 80},
-        }
-    ],
-    "funnel": {
-        "candidates": 10,
-        "keep": {"proxies": 0.5, "predictor": 3, "short": 1},
-        "initial": 2,
-    },
-    "final": {"seeds": 2, "random": 2},
-}
+SEARCH: dict[str, Any] = {k: v for k, v in SMALL.items() if k != "strategies"} | {"funnel": FUNNEL}
 PROXIES: dict[str, Any] = {
     "kind": "proxies",
     "replicates": 2,
