@@ -42,6 +42,8 @@ def Best():
     return Standardised(network, torch.zeros({moments!r}), torch.ones({moments!r}))
 '''
 _CLASSES = 20
+_PLACES = 4
+_NAMED = ("name", "path")
 
 
 def write_network(bench: Any, arch: Arch, trained: Any, folder: Path) -> str:
@@ -83,9 +85,9 @@ def _doc(bench: Any, arch: Arch, trained: Any) -> str:
         shape=", ".join(map(str, data.shape)),
         classes=data.classes,
         names=", ".join(names) + more,
-        low=raw.min(),
-        high=raw.max(),
-        options="".join(f", {key} = {value}" for key, value in said.items() if key != "name"),
+        low=round(float(raw.min()), _PLACES) + 0.0,
+        high=round(float(raw.max()), _PLACES),
+        options="".join(f", {key} = {value}" for key, value in said.items() if key not in _NAMED),
         valid=trained.valid,
         test=trained.test,
     )
