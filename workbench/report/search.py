@@ -158,8 +158,8 @@ def _verdict(found: SearchFolder, end: Mapping[str, Any]) -> Iterator[str]:
     yield _difference(best["test"], random["test"])
     yield (
         f"It is {best['text']}, chosen from {len(found.whole)} that were trained to the last epoch"
-        f" within {duration(float(found.trainings['at'].max()))}{_of_finalists(end)}. With new seeds"
-        f" ({len(best['valid'])}) it validates at {_mean(best['valid']):.2f} % on average;"
+        f" within {duration(float(found.trainings['at'].max()))}{_of_finalists(end)}. With new"
+        f" seeds ({len(best['valid'])}) it validates at {_mean(best['valid']):.2f} % on average;"
         f" the search had seen {best['observed']:.2f} %."
     )
     if failed := int((found.trainings["fault"] != "").sum()):
