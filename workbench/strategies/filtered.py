@@ -88,8 +88,8 @@ class Filtered(Strategy):
     The predictor is fitted to all that was trained: to the scores of full trainings, and to what
     short ones are expected to end at; until there are enough, to all scores after short training.
     Full training goes on where the short one stopped: only new epochs are charged. While a round
-    waits for trainings, the next one is opened, but not while it waits for proxies: what these
-    take would delay what they let through. An architecture is trained
+    waits, the next one is opened; what an older round has to ask for comes first. An architecture
+    is trained
     once; what a filter dropped may be proposed again, and its zero-cost scores are not paid for
     twice. Architectures are asked for in canonical form.
     """
@@ -160,8 +160,6 @@ class Filtered(Strategy):
         for going in tuple(self._rounds):
             if (asked := self._next(going)) is not None:
                 return asked
-        if any(going.passage.stage == "proxies" for going in self._rounds):
-            return None
         if proposed := self._propose():
             self._rounds.append(Round([Candidate(arch) for arch in proposed]))
             return self._next(self._rounds[-1])
