@@ -12,6 +12,7 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import NamedTuple
 
 import pytest
@@ -32,6 +33,12 @@ from workbench.running import processes_for
 from workbench.types import Arch, Evaluation, Progress
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep trainings of each test for itself: what is in the cache is done before it is killed."""
+    monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "cache"))
+
+
 def test_a_search_that_was_killed_goes_on(tmp_path: Path) -> None:
     """With -9, twice: what the log holds stays, and nothing that was told is trained again."""
     study = tmp_path / "s.json"
@@ -40,7 +47,7 @@ def test_a_search_that_was_killed_goes_on(tmp_path: Path) -> None:
     command = _command(study, tmp_path / "s")
     logs: list[list[str]] = [[]]
     for told in (2, 6):
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(command, stderr=DEVNULL, stdout=DEVNULL)
         _until(tmp_path / "s", told, process)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
@@ -73,14 +80,13 @@ def _until(folder: Path, told: int, process: subprocess.Popen[bytes]) -> None:
 def test_a_process_that_is_killed_loses_its_training_alone(tmp_path: Path) -> None:
     """The kernel kills the process of one training; the search goes on without it."""
     study = small(
-        budget={"queries": 6}, benchmarks=[SMALL["benchmarks"][0] | {"training": {"epochs": 43}}]
+        budget={"queries": 6}, benchmarks=[SMALL["benchmarks"][0] | {"training": {"epochs": 60}}]
     )
     command = _command(_file(tmp_path, study), tmp_path / "s")
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    _until(tmp_path / "s", 1, process)
-    victim = _children(process.pid)[0]
-    os.kill(victim, signal.SIGKILL)
-    assert process.wait(300) == 0
+    with subprocess.Popen(command, stderr=DEVNULL, stdout=DEVNULL) as process:
+        _until(tmp_path / "s", 1, process)
+        os.kill(_children(process.pid)[0], signal.SIGKILL)
+        assert process.wait(300) == 0
     trainings = read_search(tmp_path / "s").trainings
     assert len(trainings) == 6
     assert (trainings["fault"] != "").sum() == 1
