@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from workbench.errors import BenchmarkError
 from workbench.spaces import Space
 from workbench.types import Arch, Archs, Evaluation, Evaluations, Floats, Ints, Metric
 
@@ -80,6 +81,21 @@ class Benchmark(ABC):
             Some are stored, but none of a name.
         """
         return None
+
+    def up_to(self, epoch: int) -> Benchmark:
+        """Return the same benchmark with trainings up to an epoch only, as searches often use.
+
+        ``truth``, ``optimum`` and ``random_mean`` stay those of the whole training.
+
+        Raises
+        ------
+        BenchmarkError
+            It has no scores of this epoch, or is no table.
+        """
+        raise BenchmarkError(
+            f"{self.name} is no table, so that there are no shorter trainings than whole ones;"
+            f" say training = {{ epochs = {epoch} }} of live training"
+        )
 
     @abstractmethod
     def query(self, arch: Arch, epoch: int, replicate: int) -> Evaluation:

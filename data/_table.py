@@ -81,6 +81,7 @@ class TableBenchmark(Benchmark):
         self._names = tuple(self.metrics)
         self._column = self._names.index(self.score)
         self._sign = -1.0 if self.metrics[self.score].direction == "min" else 1.0
+        self._whole: TableBenchmark | None = None
         self._cost = self._names.index(facts.cost) if facts.cost is not None else -1
         truth = self._sign * self._means[table.rows[table.rows >= 0], self._column]
         self.optimum = float(truth.max())
@@ -88,6 +89,11 @@ class TableBenchmark(Benchmark):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return TableBenchmark, (self.space, self._table, self._facts, self.score)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if self._whole is not None:
+            return TableBenchmark.up_to, (self._whole, self.epochs[-1])
+        return super().__reduce_ex__(protocol)
 
     def __copy__(self) -> TableBenchmark:
         return self
@@ -97,6 +103,16 @@ class TableBenchmark(Benchmark):
 
     def __repr__(self) -> str:
         return f"<benchmark {self.name}: {self.score} of {self.space.name}>"
+
+    def up_to(self, epoch: int) -> TableBenchmark:
+        """Return it with trainings up to an epoch only; see ``Benchmark.up_to``."""
+        if epoch not in self.epochs:
+            raise self._no_epoch(epoch)
+        made: TableBenchmark = object.__new__(type(self))
+        made.__dict__.update(self.__dict__ | {"_whole": self})
+        made.__dict__.pop("_look_up", None)
+        made.epochs = self.epochs[: self.epochs.index(epoch) + 1]
+        return made
 
     # -- one at a time ----------------------------------------------------------------------------
 

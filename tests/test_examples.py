@@ -6,19 +6,30 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 import typer
 
+import workbench as wb
 from workbench.cli import app
 from workbench.harness.drive import run_study
 from workbench.harness.study import load_study, parse_study
+from workbench.report.results import read_results
 from workbench.testing.run import check_plugin
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPTS = ("ask_and_tell.py", "greedy.py", "searched_on_test.py")
+SCRIPTS = ("ask_and_tell.py", "greedy.py", "searched_on_test.py", "until_the_best.py")
+OWN_TABLES = "nats-bench.toml"
 PICTURES = ("picture.py", "study_pictures.py")
-STUDIES = [*ROOT.glob("examples/*.toml"), *ROOT.glob("docs/studies/*.toml")]
+STUDIES = [
+    path
+    for folder in ("examples", "docs/studies")
+    for path in (ROOT / folder).glob("*.toml")
+    if path.name != OWN_TABLES
+]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -97,6 +108,34 @@ def test_pictures_of_a_curve_study_are_saved(tmp_path: Path) -> None:
 def test_studies_run_small(path: Path, tmp_path: Path) -> None:
     outcome = run_study(load_study(path).smoke(), tmp_path)
     assert outcome.failed == 0
+
+
+def test_time_budgets_of_nats_bench_run_with_tables_of_ones_own(tmp_path: Path) -> None:
+    """Scores after 200 epochs are those that come with a package; those after 12 are made up."""
+    for dataset in ("cifar10", "cifar100", "imagenet16-120"):
+        bench = wb.benchmark(f"nb201/{dataset}")
+        archs = bench.space.all()
+        last = bench.query_many(archs, 200, 0).metrics
+        table: dict[str, Any] = {"cell": [bench.space.format(tuple(a)) for a in archs.tolist()]}
+        table |= {"valid_777@12": 0.6 * last["val_acc"], "valid_777@200": last["val_acc"]}
+        table |= {"test_777@12": 0.5 * last["val_acc"], "test_777@200": last["val_acc"] - 1}
+        table |= {"seconds@12": last["train_time"] * 12 / 200, "seconds@200": last["train_time"]}
+        pd.DataFrame(table).to_csv(tmp_path / f"nats-bench-{dataset}.csv", index=False)
+    (tmp_path / OWN_TABLES).write_text((ROOT / "docs/studies" / OWN_TABLES).read_text())
+    study = load_study(tmp_path / OWN_TABLES, ["replicates=2"])
+    assert run_study(study, tmp_path / "s").failed == 0
+    found = read_results(tmp_path / "s")
+    assert {*found.trials["epochs"]} == {12}
+    for (label, budget), row in zip(
+        (("cifar10", 20_000), ("cifar100", 40_000), ("imagenet16-120", 120_000)),
+        study.benchmarks,
+        strict=True,
+    ):
+        assert row.label == f"nats-bench/{label}"
+        mine = found.trials[found.trials["benchmark"] == row.label]
+        assert 0.9 * budget < mine["ended"].max() <= budget
+        assert (mine["truth"] > 1.6 * mine["score"]).all()
+        np.testing.assert_allclose(mine["test"], mine["truth"] - 1)
 
 
 def test_readme_python_runs(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ import workbench as wb
 from workbench.encodings.graph_features import GraphFeatures
 from workbench.errors import DataMissing, ParameterError
 from workbench.harness.runner import Log, make_strategy, run
-from workbench.harness.strategy_study import Budget, StrategyEntry
+from workbench.harness.sections import Budget
+from workbench.harness.strategy_study import StrategyEntry
 from workbench.predictors.curves.last_value import LastValue
 from workbench.seeds import replicate_draw
 from workbench.spaces import Space, space

@@ -22,8 +22,9 @@ from workbench.harness.drive import run_study
 from workbench.harness.funnel import measures_of, top_score
 from workbench.harness.plan import prepare
 from workbench.harness.runner import Log, make_strategy, run
+from workbench.harness.sections import Budget
 from workbench.harness.store import read_measures, read_tasks
-from workbench.harness.strategy_study import Budget, StrategyEntry
+from workbench.harness.strategy_study import StrategyEntry
 from workbench.harness.study import parse_study
 from workbench.harness.tasks import perform
 from workbench.report.funnel import stages_of

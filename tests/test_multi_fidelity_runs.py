@@ -16,8 +16,9 @@ from workbench.errors import StudyError
 from workbench.harness.drive import run_study
 from workbench.harness.plan import prepare
 from workbench.harness.runner import Log, Record, make_strategy, run
+from workbench.harness.sections import Budget
 from workbench.harness.store import read_meta
-from workbench.harness.strategy_study import Budget, StrategyEntry
+from workbench.harness.strategy_study import StrategyEntry
 from workbench.harness.study import parse_study
 from workbench.report.page import content
 from workbench.report.results import read_results

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,13 @@ from workbench.errors import (
     BenchmarkError,
     DataMissing,
     ParameterError,
+    StudyError,
     TableError,
+    WorkbenchError,
 )
+from workbench.harness.plan import prepare
+from workbench.harness.strategy_study import StrategyStudy
+from workbench.harness.study import parse_study
 from workbench.spaces import Space, space
 from workbench.testing.benchmarks import Check, benchmark_checks
 from workbench.types import Decision, Metric
@@ -284,3 +290,51 @@ def test_directions_are_max_and_min() -> None:
     wrong: Any = "up"
     with pytest.raises(ParameterError, match="'max' or 'min'"):
         from_table(small(v=range(6)), SMALL, "v", direction=wrong)
+
+
+def test_shorter_trainings_are_judged_by_whole_ones() -> None:
+    whole = full(curves())
+    for short in (whole.up_to(5), pickle.loads(pickle.dumps(whole.up_to(5)))):
+        archs = short.space.all()
+        assert short.epochs == (1, 5)
+        assert short.query((0, 1), 5, 1) == whole.query((0, 1), 5, 1)
+        np.testing.assert_array_equal(short.truth(archs), whole.truth(archs))
+        assert short.optimum == whole.truth(archs).max()
+        with pytest.raises(BenchmarkError, match="holds no epoch 10; it holds 1, 5"):
+            short.query((0, 1), 10, 0)
+        with pytest.raises(BenchmarkError, match="holds no epoch 10"):
+            short.query_many(archs, 10, 0)
+    assert whole.epochs == (1, 5, 10)
+    with pytest.raises(BenchmarkError, match="holds no epoch 7; it holds 1, 5, 10"):
+        whole.up_to(7)
+
+
+def test_what_a_benchmark_says_of_its_searches() -> None:
+    """Its own budget, also in a smoke test; epochs that are not stored, or not of a table."""
+    small = {"name": "nb201/cifar10", "budget": {"seconds": 9.0}}
+    study = {
+        "name": "s",
+        "budget": {"queries": 30},
+        "strategies": ["random_search"],
+        "benchmarks": ["measured/nb201-mnist", small],
+    }
+    made = parse_study(study)
+    assert isinstance(made, StrategyStudy)
+    assert made.budget_on(0).queries == 30
+    assert (made.budget_on(1).queries, made.budget_on(1).seconds) == (None, 9.0)
+    assert made.smoke().budget_on(1).queries == made.smoke().budget_on(0).queries == 12
+    for name, words in (
+        ("nb201/cifar10", r"benchmarks\[0\]: nb201/cifar10 holds no epoch 12; it holds 200"),
+        ("live/nb201/digits", r"is no table, .* say training = \{ epochs = 12 \}"),
+    ):
+        with pytest.raises(WorkbenchError, match=words):
+            prepare(parse_study(study | {"benchmarks": [{"name": name, "epochs": 12}]}))
+    with pytest.raises(StudyError, match="epochs"):
+        parse_study(
+            {
+                "name": "p",
+                "kind": "predictors",
+                "benchmarks": [{"name": "nb201/cifar10", "epochs": 200}],
+                "predictors": ["ridge"],
+            }
+        )

@@ -12,7 +12,7 @@ import pytest
 from workbench.data._base import Benchmark
 from workbench.errors import PluginError
 from workbench.harness.runner import Log, run
-from workbench.harness.strategy_study import Budget
+from workbench.harness.sections import Budget
 from workbench.seeds import generator, replicate_draw
 from workbench.spaces import Space
 from workbench.strategies import Strategy

@@ -16,9 +16,10 @@ from workbench.errors import StudyError
 from workbench.harness.drive import run_study
 from workbench.harness.plan import prepare
 from workbench.harness.runner import Log, run
+from workbench.harness.sections import Budget
 from workbench.harness.stopping import Stopping, Watch
 from workbench.harness.store import read_runs
-from workbench.harness.strategy_study import Budget, StrategyStudy
+from workbench.harness.strategy_study import StrategyStudy
 from workbench.harness.study import parse_study
 from workbench.predictors.curves.last_value import LastValue
 from workbench.report.results import read_results

@@ -6,16 +6,19 @@ from functools import lru_cache
 
 from workbench.data._base import Benchmark
 from workbench.data._open import benchmark
-from workbench.harness.sections import BenchmarkEntry
+from workbench.harness.sections import BenchmarkEntry, SearchedBenchmark
 
 
 def open_benchmark(entry: BenchmarkEntry) -> Benchmark:
     """Return the benchmark of an entry, a table that is known by name or one of the user's own."""
-    return _open(entry.model_dump_json(include=set(BenchmarkEntry.model_fields)))
+    epochs = entry.epochs if isinstance(entry, SearchedBenchmark) else None
+    return _open(entry.model_dump_json(include=set(BenchmarkEntry.model_fields)), epochs)
 
 
 @lru_cache(maxsize=64)
-def _open(entry_json: str) -> Benchmark:
+def _open(entry_json: str, epochs: int | None) -> Benchmark:
+    if epochs is not None:
+        return _open(entry_json, None).up_to(epochs)
     entry = BenchmarkEntry.model_validate_json(entry_json)
     if entry.table is None:
         return benchmark(entry.name, entry.score, **entry.options)

@@ -23,10 +23,9 @@ from workbench.harness.extrapolating import try_extrapolator
 from workbench.harness.funnel import measures_of
 from workbench.harness.opening import open_benchmark
 from workbench.harness.result import Measure, Rows, RunResult
-from workbench.harness.sections import RunSpec
+from workbench.harness.sections import Budget, RunSpec
 from workbench.harness.stopping import Watch, stopping_faults
 from workbench.harness.strategy_study import (
-    Budget,
     StrategyEntry,
     StrategyStudy,
     strategy_arguments,
@@ -83,7 +82,13 @@ def execute(spec: RunSpec) -> RunResult:
     try:
         key = (study.seed, label, entry.label, spec.replicate, "strategy")
         strategy = make_strategy(entry, bench, *key)
-        run(strategy, log, study.budget, study.workers, _watch(entry, bench, *key[:-1]))
+        run(
+            strategy,
+            log,
+            study.budget_on(spec.benchmark),
+            study.workers,
+            _watch(entry, bench, *key[:-1]),
+        )
     except (Exception, SystemExit) as fault:  # a strategy may be anybody's code
         error = describe_fault(fault)
     truth, test = _known(log)
@@ -335,7 +340,7 @@ def _optional(values: Any) -> list[float | None]:
 def faults(study: StrategyStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
     """Yield where budget and exposed metrics do not fit the benchmarks."""
     for i, (entry, bench) in enumerate(zip(study.benchmarks, benchmarks, strict=True)):
-        if study.budget.seconds is not None and not bench.has_cost:
+        if study.budget_on(i).seconds is not None and not bench.has_cost:
             yield (
                 f"budget.seconds: benchmarks[{i}] ({entry.name}) knows no training cost;"
                 " give a budget in queries"

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from workbench.data._base import Benchmark
-from workbench.harness.sections import BenchmarkEntry, Count, Section
+from workbench.harness.sections import BenchmarkEntry, Budget, Count, Section
 from workbench.harness.stopping import stopping_faults
-from workbench.harness.strategy_study import Budget, SearchesStudy
+from workbench.harness.strategy_study import SearchesStudy
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

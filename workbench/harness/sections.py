@@ -96,6 +96,30 @@ class BenchmarkEntry(Section):
         return self
 
 
+class Budget(Section):
+    """When a run ends: after so many queries, so many simulated seconds, or the first of both."""
+
+    queries: Count | None = None
+    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> Budget:
+        if self.queries is None and self.seconds is None:
+            raise ValueError("give queries, seconds or both")
+        return self
+
+
+class SearchedBenchmark(BenchmarkEntry):
+    """A benchmark that strategies search.
+
+    ``epochs`` is how long trainings are, where not whole: what is found is judged by whole ones all
+    the same. ``budget`` is its own in place of the study's.
+    """
+
+    epochs: Count | None = None
+    budget: Budget | None = None
+
+
 class Study(Section):
     """What studies of every kind have in common.
 

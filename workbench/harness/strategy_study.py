@@ -11,23 +11,10 @@ from pydantic import Field, model_validator
 from workbench import registry
 from workbench.errors import ParameterError, WorkbenchError, did_you_mean
 from workbench.harness.extrapolating import extrapolator_faults
-from workbench.harness.sections import BenchmarkEntry, Count, Entry, Section, Study, stem
+from workbench.harness.sections import Budget, Count, Entry, SearchedBenchmark, Study, stem
 from workbench.harness.stopping import Stopping
 
 _SMOKE_QUERIES = 12
-
-
-class Budget(Section):
-    """When a run ends: after so many queries, so many simulated seconds, or the first of both."""
-
-    queries: Count | None = None
-    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-
-    @model_validator(mode="after")
-    def _some(self) -> Budget:
-        if self.queries is None and self.seconds is None:
-            raise ValueError("give queries, seconds or both")
-        return self
 
 
 class StrategyEntry(Entry):
@@ -92,14 +79,24 @@ class StrategyStudy(SearchesStudy):
     workers: Count = 1
     expose: list[str] = []
     budget: Budget
-    benchmarks: Annotated[list[BenchmarkEntry], Field(min_length=1)]
+    benchmarks: Annotated[list[SearchedBenchmark], Field(min_length=1)]
+
+    def budget_on(self, benchmark: int) -> Budget:
+        """Return the budget of a run on a benchmark, by its position."""
+        return self.benchmarks[benchmark].budget or self.budget
 
     def smoke(self) -> Self:
         """Return the study with one replicate and at most 12 queries a run."""
-        queries = min(self.budget.queries or _SMOKE_QUERIES, _SMOKE_QUERIES)
-        budget = self.budget.model_copy(update={"queries": queries})
-        name = f"{self.name}-smoke"
-        return self.model_copy(update={"name": name, "budget": budget, "replicates": 1})
+        small = [
+            b.model_copy(update={"budget": b.budget and _few(b.budget)}) for b in self.benchmarks
+        ]
+        fields = {"name": f"{self.name}-smoke", "budget": _few(self.budget), "replicates": 1}
+        return self.model_copy(update=fields | {"benchmarks": small})
+
+
+def _few(budget: Budget) -> Budget:
+    queries = min(budget.queries or _SMOKE_QUERIES, _SMOKE_QUERIES)
+    return budget.model_copy(update={"queries": queries})
 
 
 def with_ablations(data: Mapping[str, Any]) -> dict[str, Any]:

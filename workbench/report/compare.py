@@ -118,7 +118,7 @@ def _differing(metas: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, dict[s
     """Return what must be the same for numbers to be compared, and is not, by study."""
     asked: dict[str, Callable[[Mapping[str, Any]], str]] = {
         "kind": lambda m: m["study"]["kind"],
-        "budget": lambda m: _words(m["study"].get("budget")),
+        "budget": lambda m: _budgets(m["study"]),
         "replicates": lambda m: str(m["study"].get("replicates", 1)),
         "workers": lambda m: str(m["study"].get("workers", 1)),
         "seed": lambda m: str(m["study"]["seed"]),
@@ -131,6 +131,11 @@ def _differing(metas: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, dict[s
             if digest:
                 rows.setdefault(f"contents of {name}", {})[label] = digest[:12]
     return [(what, by) for what, by in rows.items() if len({*by.values()}) > 1]
+
+
+def _budgets(study: Mapping[str, Any]) -> str:
+    budgets = [b.get("budget") or study.get("budget") for b in study["benchmarks"]]
+    return ", ".join(dict.fromkeys(map(_words, budgets)))
 
 
 def _words(budget: Mapping[str, Any] | None) -> str:

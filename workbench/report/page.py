@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from workbench.report import funnel, overfitting
-from workbench.report.numbers import with_what_is_missing
+from workbench.report.numbers import and_list, with_what_is_missing
 from workbench.report.over_benchmarks import (
     REGION,
     Leading,
@@ -77,6 +77,7 @@ def content(results: Results) -> dict[str, Any]:
             for s in study["strategies"]
         ],
         "timing": timing(results),
+        "shorter": {b["label"]: n for b in study["benchmarks"] if (n := b.get("epochs"))},
         "missing": [b for b in results.benchmarks if not results.meta["benchmarks"][b]["test"]],
         "without_cost": [
             b for b in results.benchmarks if not results.meta["benchmarks"][b]["has_cost"]
@@ -155,12 +156,18 @@ def _glance(
 
 
 def budget_words(study: dict[str, Any]) -> str:
-    """Return a budget as words, such as ``100 queries``."""
-    queries, seconds = study["budget"]["queries"], study["budget"]["seconds"]
+    """Return a budget as words, such as ``100 queries``; where benchmarks differ, all of them."""
+    budgets = [b.get("budget") or study["budget"] for b in study["benchmarks"]]
+    words = and_list(list(dict.fromkeys(map(_budget_words, budgets))))
+    several = f" on {study['workers']} simulated workers" if study["workers"] > 1 else ""
+    return words + several
+
+
+def _budget_words(budget: dict[str, Any]) -> str:
+    queries, seconds = budget["queries"], budget["seconds"]
     words = [f"{queries:,} {'query' if queries == 1 else 'queries'}"] if queries else []
     words += [f"{seconds:,g} simulated seconds"] if seconds else []
-    several = f" on {study['workers']} simulated workers" if study["workers"] > 1 else ""
-    return " or ".join(words) + several
+    return " or ".join(words)
 
 
 def _ordered(bench: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

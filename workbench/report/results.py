@@ -147,6 +147,10 @@ def _official_strings(results: Results) -> pd.Series:
 def summary(results: Results) -> dict[str, Any]:
     """Return what ``summary.json`` holds: per benchmark and strategy, over its finished runs."""
     study = results.meta["study"]
+    own = {
+        b["label"]: {key: b[key] for key in ("epochs", "budget") if b.get(key)}
+        for b in study["benchmarks"]
+    }
     found: dict[str, Any] = {}
     for bench in results.benchmarks:
         facts = results.meta["benchmarks"][bench]
@@ -158,7 +162,7 @@ def summary(results: Results) -> dict[str, Any]:
             "strategies": {
                 strategy: _summary_of(results, bench, strategy) for strategy in results.strategies
             },
-        }
+        } | own.get(bench, {})
     return {
         "study": study["name"],
         "seed": study["seed"],
