@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scikit_posthocs
 
 from workbench.harness.drive import run_study
 from workbench.harness.study import parse_study
@@ -20,11 +21,13 @@ from workbench.report.over_benchmarks import (
     pairs,
     ranked,
     stabilities,
+    task_means,
     too_few,
 )
 from workbench.report.page import content
-from workbench.report.results import Results, read_results
-from workbench.report.run_length import TARGETS, distributions, expected, lengths_of
+from workbench.report.results import Results, pooled, read_results
+from workbench.report.run_length import TARGETS, areas, distributions, expected, lengths_of
+from workbench.statistics.aggregates import mean as pooled_mean
 
 NAMES = ["random_search", "regularized_evolution", "local_search"]
 
@@ -65,6 +68,36 @@ def test_expected_running_time_is_spent_over_successes(results: Results) -> None
             assert (cell.successes, cell.runs) == (reached, 7)
             assert cell.expected == pytest.approx(spent / reached if reached else np.inf)
             assert cell.low <= cell.expected <= cell.high
+
+
+def test_area_is_the_mean_logarithm_of_what_is_left(results: Results) -> None:
+    """From the first incumbents to the end of 40 queries; below .5 % counts as .5 %."""
+    found = areas(results)
+    for bench, strategy in itertools.product(results.benchmarks, NAMES):
+        runs = _runs(results, bench, strategy)
+        cell = found[bench][strategy]
+        each = [np.mean([np.log10(max(left, 0.005)) for left in run]) for run in runs]
+        assert cell.estimate == pytest.approx(np.mean(each))
+        assert cell.low < cell.estimate < cell.high
+
+
+def test_scores_are_pooled_in_other_ways_too(results: Results) -> None:
+    for strategy, (mean, median, gap) in content(results)["aggregates"]:
+        means = [of[strategy].mean() for of in complete(results).values()]
+        assert mean.estimate == pytest.approx(np.mean(means))
+        assert median.estimate == pytest.approx(np.median(means))
+        assert gap.estimate == pytest.approx(1 - np.mean(means))
+
+
+def test_benchmarks_weigh_the_same_where_runs_failed(results: Results) -> None:
+    """Of three benchmarks one has a single run left: its score is a third of the mean."""
+    final = results.final
+    left = final[(final["benchmark"] != "nbgraph/cora") | (final["run_replicate"] == 0)]
+    found = pooled(results._replace(final=left), pooled_mean)["random_search"]
+    scores = [of["random_search"].mean() for of in results.scores("normalised").values()]
+    assert found.estimate != pytest.approx(np.mean(scores))
+    scores[-1] = results.scores("normalised")["nbgraph/cora"]["random_search"][0]
+    assert found.estimate == pytest.approx(np.mean(scores))
 
 
 def test_seconds_to_a_target_are_when_the_incumbent_was_told(results: Results) -> None:
@@ -161,8 +194,13 @@ def test_many_benchmarks_bring_ranks_and_pairs(tmp_path: Path) -> None:
     )
     many = read_results(tmp_path)
     assert len(pairs(many)) == 3
+    other = scikit_posthocs.posthoc_nemenyi_friedman(
+        np.array(list(task_means(matrices(many)).values())).T
+    ).to_numpy()
     for pair in pairs(many):
         assert sum(pair.posterior) == pytest.approx(1)
+        place = NAMES.index(pair.test.best), NAMES.index(pair.test.other)
+        assert pair.nemenyi == pytest.approx(other[place], abs=1e-6)
     assert too_few(many) == []
     # 2**-5 is what the test can reach with 6 pairs, and three pairs of strategies are tested.
     six = many._replace(

@@ -13,6 +13,7 @@ from workbench.report.results import Results
 from workbench.report.style import Look, figure, looks
 from workbench.statistics.bootstrap import Interval, mean_bands
 from workbench.statistics.comparison import mean_ranks
+from workbench.statistics.regret import anytime_regret
 from workbench.types import Floats
 
 if TYPE_CHECKING:
@@ -143,9 +144,9 @@ def curves(
         grid = np.arange(start, end + 1)
     else:
         grid = np.geomspace(max(start, 1e-9), max(end, 1e-9), _POINTS)
-    # searchsorted must not miss a start or end by a rounding of geomspace
-    held = [y[np.maximum(np.searchsorted(x, grid * (1 + 1e-12), "right") - 1, 0)] for x, y in runs]
-    return grid.astype(np.float64), np.array(held)
+    # A start or end must not be missed by a rounding of geomspace.
+    points = np.maximum(grid * (1 + 1e-12), start)
+    return grid.astype(np.float64), np.array([anytime_regret(x, y, points) for x, y in runs])
 
 
 def _panel(

@@ -17,8 +17,8 @@ from workbench.report.results import Results
 from workbench.statistics.aggregates import stacked
 from workbench.statistics.bayesian import Posterior, bayesian_signed_rank
 from workbench.statistics.bootstrap import Interval
-from workbench.statistics.comparison import LEVEL
-from workbench.statistics.friedman import Friedman, critical_difference, friedman
+from workbench.statistics.comparison import LEVEL, mean_ranks
+from workbench.statistics.friedman import Friedman, critical_difference, friedman, nemenyi
 from workbench.statistics.improvement import magnitude, probability_of_improvement
 from workbench.statistics.paired import Difference, all_pairs, least_signed_rank_p
 from workbench.statistics.planning import runs_needed
@@ -61,10 +61,13 @@ def matrices(results: Results) -> dict[str, Floats]:
 
 
 class Pair(NamedTuple):
-    """Two strategies over benchmarks: the signed-rank test, and how likely which is better."""
+    """Two strategies over benchmarks: the signed-rank test, how likely which is better, and
+    Nemenyi's p of their mean ranks, None with too few benchmarks for ranks.
+    """
 
     test: Difference
     posterior: Posterior
+    nemenyi: float | None
 
 
 class Leading(NamedTuple):
@@ -85,11 +88,15 @@ def pairs(results: Results) -> list[Pair]:
     means = task_means(matrices(results))
     if not means or len(next(iter(means.values()))) < PAIRS_FROM:
         return []
+    table = np.array(list(means.values()))
+    place = {strategy: i for i, strategy in enumerate(means)}
+    apart = nemenyi(mean_ranks(table), table.shape[1]) if table.shape[1] >= RANKS_FROM else None
     found = []
     for test in all_pairs(means):
         rng = _rng(results, test.best, test.other, "signed rank")
         gaps = means[test.best] - means[test.other]
-        found.append(Pair(test, bayesian_signed_rank(gaps, REGION, rng, _SAMPLES)))
+        ranks = None if apart is None else float(apart[place[test.best], place[test.other]])
+        found.append(Pair(test, bayesian_signed_rank(gaps, REGION, rng, _SAMPLES), ranks))
     return found
 
 

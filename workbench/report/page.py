@@ -23,8 +23,9 @@ from workbench.report.over_benchmarks import (
 )
 from workbench.report.render import common, parameters_text
 from workbench.report.results import Results, pooled, summary, timing
-from workbench.report.run_length import TARGETS, expected
+from workbench.report.run_length import FINE, TARGETS, areas, expected
 from workbench.report.strategy_drawings import drawings
+from workbench.statistics.aggregates import mean, median, optimality_gap
 from workbench.statistics.bootstrap import Interval
 from workbench.statistics.comparison import Comparison, compare_all, mean_ranks
 from workbench.statistics.verdict import tally, verdict
@@ -40,6 +41,7 @@ def content(results: Results) -> dict[str, Any]:
     order = sorted(scores, key=lambda s: -scores[s].estimate)
     lead = leading(results, order)
     drawn = drawings(results, scores, lead)
+    others = [pooled(results, of) for of in (mean, median, optimality_gap)]
     return common(results.meta, results.runs, "strategy") | {
         "compared": "strategy",
         "budget": budget_words(study),
@@ -47,7 +49,10 @@ def content(results: Results) -> dict[str, Any]:
         "drawings": drawn,
         "glance": _glance(results, scores, order, comparisons, lead),
         "targets": TARGETS,
+        "finest": FINE[-1],
+        "aggregates": [(s, [of[s] for of in others]) for s in order],
         "expected": expected(results),
+        "areas": areas(results),
         "too_few": too_few(results),
         "pairs": pairs(results),
         "region": REGION,

@@ -8,7 +8,7 @@ the distance of the incumbent's truth from the best truth in the benchmark.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,8 +21,9 @@ from workbench.harness.store import read_measures, read_meta, read_runs, read_ta
 from workbench.report.numbers import part_of
 from workbench.report.render import write_text
 from workbench.spaces import Space
-from workbench.statistics.aggregates import iqm
+from workbench.statistics.aggregates import iqm, stacked
 from workbench.statistics.bootstrap import Interval, interval
+from workbench.statistics.regret import simple_regret
 from workbench.types import Floats
 
 
@@ -78,7 +79,7 @@ def read_results(folder: Path | str) -> Results:
     told = _incumbents(read_told(folder).rename(columns=named))
     optimum = _spread(_facts(meta, "optimum"), told)
     random_mean = _spread(_facts(meta, "random_mean"), told)
-    told["regret"] = optimum - told["incumbent_truth"]
+    told["regret"] = simple_regret(told["incumbent_truth"].to_numpy(), optimum)
     told["normalised"] = (told["incumbent_truth"] - random_mean) / (optimum - random_mean)
     final = told.groupby("run", sort=True).tail(1)
     final = final.merge(runs[["run", "error", "asked", "failed_trials"]], on="run")
@@ -237,21 +238,18 @@ def _describe(column: pd.Series, key: tuple[str | int, ...]) -> dict[str, Any] |
     }
 
 
-def pooled(results: Results) -> dict[str, Interval]:
-    """Return the IQM of the normalised score over runs and benchmarks, with its interval.
+def pooled(results: Results, statistic: Callable[[Floats], Floats] = iqm) -> dict[str, Interval]:
+    """Return an aggregate of the normalised score over runs and benchmarks, with its interval.
 
-    Only benchmarks whose optimum is known count; where runs failed, the same number of runs is
-    taken from every benchmark, the first ones.
+    Only benchmarks whose optimum is known count; they weigh the same, however many runs failed.
     """
     scores = results.scores("normalised")
     found = {}
     for strategy in results.strategies:
-        tasks = [s[strategy] for s in scores.values() if len(s.get(strategy, ()))]
+        tasks = {b: of[strategy] for b, of in scores.items() if len(of.get(strategy, ()))}
         if tasks:
-            fewest = min(map(len, tasks))
-            matrix = np.stack([t[:fewest] for t in tasks], axis=1)
             key = (results.meta["study"]["seed"], "pooled", strategy, "bootstrap")
-            found[strategy] = interval(matrix, iqm, seeds.generator(*key))
+            found[strategy] = interval(stacked(tasks), statistic, seeds.generator(*key))
     return found
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from workbench.types import Floats
 
 
-def simple_regret(scores: Floats, optimum: float) -> Floats:
-    """Return how far true scores lie below the optimum, in the same shape.
+def simple_regret(scores: Floats, optimum: Floats | float) -> Floats:
+    """Return how far true scores lie below the optimum, in the same shape; NaN where unknown.
 
     Raises
     ------
@@ -23,8 +23,9 @@ def simple_regret(scores: Floats, optimum: float) -> Floats:
     """
     if (above := scores > optimum).any():
         raise ValueError(
-            f"a true score of {scores[above].max()} lies above the optimum {optimum}: compare"
-            " stored means with the optimum of stored means"
+            f"a true score of {scores[above].max()} lies above the optimum"
+            f" {np.broadcast_to(optimum, scores.shape)[above].max()}: compare stored means with the"
+            " optimum of stored means"
         )
     return np.asarray(optimum - scores)
 
