@@ -23,7 +23,8 @@ from workbench.testing.run import check_plugin
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ("ask_and_tell.py", "greedy.py", "searched_on_test.py", "until_the_best.py")
 OWN_TABLES = "nats-bench.toml"
-PICTURES = ("picture.py", "study_pictures.py")
+OF_A_STUDY = ("at_queries.py", "picture.py", "study_pictures.py")
+PICTURES = Path(__file__).resolve().parent.parent / "examples" / OF_A_STUDY[2]
 STUDIES = [
     path
     for folder in ("examples", "docs/studies")
@@ -38,7 +39,7 @@ def _blocks(text: str, language: str) -> list[str]:
 
 
 def test_every_script_is_known() -> None:
-    assert {p.name for p in ROOT.glob("examples/*.py")} == {*SCRIPTS, *PICTURES}
+    assert {p.name for p in ROOT.glob("examples/*.py")} == {*SCRIPTS, *OF_A_STUDY}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -51,7 +52,7 @@ def test_scripts_run(name: str) -> None:
 def test_picture_of_a_study_is_saved(tmp_path: Path) -> None:
     study = load_study(ROOT / "examples/greedy.toml", ["replicates=2", "budget.queries=5"])
     run_study(study, tmp_path / "study")
-    command = [str(ROOT / "examples" / PICTURES[0]), str(tmp_path / "study")]
+    command = [str(ROOT / "examples" / OF_A_STUDY[1]), str(tmp_path / "study")]
     drawn = []
     for axis in ([], ["--seconds"]):
         picture = tmp_path / "out.png"
@@ -59,6 +60,23 @@ def test_picture_of_a_study_is_saved(tmp_path: Path) -> None:
         drawn.append(picture.read_bytes())
     assert all(one.startswith(b"\x89PNG") for one in drawn)
     assert drawn[0] != drawn[1]
+
+
+def test_random_search_is_as_in_closed_form(tmp_path: Path) -> None:
+    """400 runs on a table with two or three trainings of each architecture, and with five."""
+    study = {"name": "closed", "replicates": 400, "budget": {"queries": 20}}
+    study |= {"benchmarks": ["nb201/cifar100", "mlp/car"]}
+    run_study(parse_study(study | {"strategies": ["random_search"]}), tmp_path)
+    command = [sys.executable, str(ROOT / "examples" / OF_A_STUDY[0]), str(tmp_path), "5", "20"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    tables = [part.splitlines() for part in done.stdout.strip().split("\n\n")]
+    assert len(tables) == 2
+    for table in tables:
+        exact, found, best = (row.strip("| ").split(" | ")[1:] for row in table[2:])
+        for value, cell, top in zip(exact, found, best, strict=True):
+            mean, error = map(float, cell.split(" ± "))
+            assert abs(mean - float(value)) < 4 * error < abs(mean) / 2
+            assert mean < float(top)
 
 
 def test_pictures_of_a_predictor_study_are_saved(tmp_path: Path) -> None:
@@ -73,7 +91,11 @@ def test_pictures_of_a_predictor_study_are_saved(tmp_path: Path) -> None:
         }
     )
     run_study(study, tmp_path / "study")
-    command = [str(ROOT / "examples" / PICTURES[1]), str(tmp_path / "study"), str(tmp_path / "out")]
+    command = [
+        str(ROOT / "examples" / OF_A_STUDY[2]),
+        str(tmp_path / "study"),
+        str(tmp_path / "out"),
+    ]
     subprocess.run([sys.executable, *command], check=True)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     shown = ("by_size", "benchmarks", "time", "map", "coverage")
@@ -86,7 +108,11 @@ def test_pictures_of_a_proxy_study_are_saved(tmp_path: Path) -> None:
     bench = {"name": "measured/nb201-mnist", "sample": 10, "batch_size": 4}
     study = {"name": "small", "kind": "proxies", "replicates": 1, "benchmarks": [bench]}
     run_study(parse_study(study | {"proxies": ["nwot"]}), tmp_path / "study")
-    command = [str(ROOT / "examples" / PICTURES[1]), str(tmp_path / "study"), str(tmp_path / "out")]
+    command = [
+        str(ROOT / "examples" / OF_A_STUDY[2]),
+        str(tmp_path / "study"),
+        str(tmp_path / "out"),
+    ]
     subprocess.run([sys.executable, *command], check=True)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"tables.md", *(f"proxies-{name}.png" for name in ("map", "lead", "time"))}
@@ -97,7 +123,11 @@ def test_pictures_of_a_curve_study_are_saved(tmp_path: Path) -> None:
     study = {"name": "small", "kind": "curves", "replicates": 1, "train": 30, "test": 30}
     study |= {"benchmarks": ["measured/nb201-mnist"], "extrapolators": ["last_value", "sotl"]}
     run_study(parse_study(study), tmp_path / "study")
-    command = [str(ROOT / "examples" / PICTURES[1]), str(tmp_path / "study"), str(tmp_path / "out")]
+    command = [
+        str(ROOT / "examples" / OF_A_STUDY[2]),
+        str(tmp_path / "study"),
+        str(tmp_path / "out"),
+    ]
     subprocess.run([sys.executable, *command], check=True)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"tables.md", "curves-by_epoch.png", "curves-savings.png"}
