@@ -81,6 +81,25 @@ def test_area_is_the_mean_logarithm_of_what_is_left(results: Results) -> None:
         assert cell.low < cell.estimate < cell.high
 
 
+def test_area_over_seconds_weighs_a_score_by_how_long_it_held(results: Results) -> None:
+    """As if seconds alone were limited, to one more than the last training took to end."""
+    trials = results.trials[results.trials["benchmark"] == "nb201/cifar10"]
+    until = trials["ended"].max() + 1
+    budget = {"queries": None, "seconds": until}
+    meta = results.meta | {"study": results.meta["study"] | {"budget": budget}}
+    found = areas(results._replace(meta=meta))["nb201/cifar10"]
+    assert "nbgraph/cora" not in found
+    start = trials.groupby("run")["ended"].min().max()
+    for strategy, mine in trials.groupby("strategy"):
+        each = []
+        for _, run in mine.groupby("run"):
+            ends = np.append(run["ended"].to_numpy()[1:], until)
+            held = np.maximum(ends, start) - np.maximum(run["ended"], start)
+            left = np.log10(np.maximum(1 - run["normalised"], 0.005))
+            each.append((held * left).sum() / (until - start))
+        assert found[str(strategy)].estimate == pytest.approx(np.mean(each))
+
+
 def test_scores_are_pooled_in_other_ways_too(results: Results) -> None:
     for strategy, (mean, median, gap) in content(results)["aggregates"]:
         means = [of[strategy].mean() for of in complete(results).values()]

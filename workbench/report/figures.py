@@ -10,7 +10,7 @@ import pandas as pd
 
 from workbench import seeds
 from workbench.report.results import Results
-from workbench.report.style import Look, figure, looks
+from workbench.report.style import Look, figure, looks, powers_of_ten
 from workbench.statistics.bootstrap import Interval, mean_bands
 from workbench.statistics.comparison import mean_ranks
 from workbench.statistics.regret import anytime_regret
@@ -91,15 +91,16 @@ def ranking_numbers(results: Results, pooled: Mapping[str, Interval]) -> pd.Data
 
 
 def ranking(results: Results, pooled: Mapping[str, Interval]) -> Figure:
-    """Return normalised scores over all benchmarks beside the ranks on each of them."""
+    """Return normalised scores over all benchmarks beside the ranks on each, if there are more."""
     order = sorted(pooled, key=lambda s: -pooled[s].estimate)
     style = looks(results.strategies)
     scores = results.scores("normalised")
     shown = [b for b in results.benchmarks if all(len(scores.get(b, {}).get(s, ())) for s in order)]
     fig = figure(9.6, 0.38 * len(order) + 1.5)
-    grid = fig.add_gridspec(1, 2, width_ratios=[1.1, 1])
+    several = len(shown) > 1
+    grid = fig.add_gridspec(1, 2, width_ratios=[1.1, 1]) if several else fig.add_gridspec(1, 1)
     _dots(fig.add_subplot(grid[0]), order, pooled, style)
-    if shown:
+    if several:
         means = np.array([[scores[b][s].mean() for b in shown] for s in order])
         _rank_map(fig.add_subplot(grid[1]), order, shown, means)
     return fig
@@ -110,11 +111,12 @@ def generalisation(results: Results) -> Figure | None:
     shown = [b for b in results.benchmarks if results.meta["benchmarks"][b]["test"]]
     if not shown or results.final["incumbent_test"].isna().all():
         return None
-    rows = -(-len(shown) // _COLUMNS)
-    fig = figure(9.6, 2.9 * rows)
+    columns = min(_COLUMNS, len(shown))
+    rows = -(-len(shown) // columns)
+    fig = figure(9.6, 2.9 * rows + 0.1 * max(len(results.strategies) - 8, 0))
     style = looks(results.strategies)
     for i, bench in enumerate(shown):
-        ax = fig.add_subplot(rows, _COLUMNS, i + 1)
+        ax = fig.add_subplot(rows, columns, i + 1)
         final = results.final[results.final["benchmark"] == bench]
         for strategy, look in style.items():
             mine = final[final["strategy"] == strategy]
@@ -152,8 +154,6 @@ def curves(
 def _panel(
     ax: Axes, facts: Mapping[str, Any], numbers: pd.DataFrame, axis: str, style: Mapping[str, Look]
 ) -> None:
-    from matplotlib.ticker import EngFormatter, NullFormatter
-
     reference = facts["optimum"] - facts["random_mean"]
     lowest, highest = reference, 0.0
     for strategy, mine in numbers.groupby("strategy", sort=False):
@@ -181,8 +181,7 @@ def _panel(
         ax.set_xlabel("queries")
     else:
         ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(EngFormatter(sep=""))
-        ax.xaxis.set_minor_formatter(NullFormatter())
+        powers_of_ten(ax.xaxis)
         ax.set_xlabel("simulated seconds")
 
 

@@ -71,7 +71,7 @@ def _words(stage: funnel.Stage, came: float, went: float, seconds: str) -> str:
     if stage.recall is not None:
         words.append(f"keeps {stage.recall:.0%} of the top 1 %")
     if stage.regret is not None:
-        words.append(f"loses {stage.regret:.2g}")
+        words.append(f"loses {'< 0.01' if 0 < stage.regret < 0.01 else f'{stage.regret:.2g}'}")
     return ", ".join(words)
 
 

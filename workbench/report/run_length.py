@@ -104,24 +104,42 @@ def _reached(results: Results, bench: str, strategy: str, runs: Lengths) -> list
 
 
 def areas(results: Results) -> dict[str, dict[str, Interval]]:
-    """Return ``[benchmark][strategy]`` the area under the log-regret curve over the queries.
+    """Return ``[benchmark][strategy]`` the area under the log-regret curve over the budget.
 
     Regret is the part of the way from the mean random architecture to the optimum that is left;
     what is below the finest of the targets counts as that. It begins where every run of every
-    strategy has an incumbent. Means over runs with 95 % bootstrap intervals.
+    strategy has an incumbent. The budget is that in queries, or in simulated seconds if no other is
+    given. Means over runs with 95 % bootstrap intervals.
     """
+    study = results.meta["study"]
     found: dict[str, dict[str, Interval]] = {}
-    for bench, by_strategy in lengths_of(results, "query").items():
+    for entry in study["benchmarks"]:
+        bench, budget = entry["label"], entry.get("budget") or study["budget"]
+        axis = "query" if budget["queries"] else "ended"
+        if not (by_strategy := lengths_of(results, axis).get(bench)):
+            continue
         start = max(float(runs.since[:, 0].max()) for runs in by_strategy.values())
-        end = max(float(runs.spent.max()) for runs in by_strategy.values())
-        points = np.arange(start, end + 1)
-        for strategy, runs in by_strategy.items():
-            pairs = zip(runs.since, runs.curves, strict=True)
-            curves = np.array([anytime_regret(at, left, points) for at, left in pairs])
-            area = area_under_log_regret(curves, points, end + 1, float(FINE[-1]))
-            rng = seeds.generator(results.meta["study"]["seed"], bench, strategy, "area")
-            found.setdefault(bench, {})[strategy] = interval(area, mean, rng)
+        last = max(float(runs.spent.max()) for runs in by_strategy.values())
+        until = last + 1 if axis == "query" else max(last, budget["seconds"])
+        found[bench] = {
+            strategy: interval(
+                _areas(runs, start, until),
+                mean,
+                seeds.generator(study["seed"], bench, strategy, "area"),
+            )
+            for strategy, runs in by_strategy.items()
+        }
     return found
+
+
+def _areas(runs: Lengths, start: float, until: float) -> Floats:
+    """Return the area of each run, ``(runs,)``, from a start on."""
+    each = []
+    for at, left in zip(runs.since, runs.curves, strict=True):
+        points = np.unique(np.append(start, at[(at > start) & (at < until)]))
+        curve = anytime_regret(at, left, points)[None]
+        each.append(area_under_log_regret(curve, points, until, float(FINE[-1])))
+    return np.concatenate(each)
 
 
 def distributions(results: Results, axis: str) -> pd.DataFrame:

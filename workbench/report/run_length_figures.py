@@ -27,7 +27,7 @@ def reached(results: Results, found: dict[str, pd.DataFrame]) -> Figure | None:
         _panel(ax, results, frame)
         ax.set(xlabel=UNITS[axis], xscale="log", ylim=(0, 1))
         (powers_of_ten if axis == "ended" else plain_log_ticks)(ax.xaxis)
-    axes[0].set_ylabel("part of (run, target) pairs reached")
+    axes[0].set_ylabel("part of pairs reached")
     add_legend(fig, *axes)
     return fig
 

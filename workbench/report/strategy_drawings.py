@@ -44,14 +44,15 @@ def drawings(
 def _ranking(results: Results, scores: Mapping[str, Interval]) -> list[_Drawn]:
     if not scores:
         return []
+    several = len(results.benchmarks) > 1
     return [
         (
             "ranking",
-            "Ranking over benchmarks",
+            "Ranking over benchmarks" if several else "Ranking",
             figures.ranking(results, scores),
-            "Left: normalised score of the final incumbents, interquartile mean over all runs"
-            " and benchmarks, with its 95 % interval; farther right is better. Right: rank of"
-            " the mean score on each benchmark, 1 is best.",
+            f"{'Left: n' if several else 'N'}ormalised score of the final incumbents, interquartile"
+            " mean over all runs and benchmarks, with its 95 % interval; farther right is better."
+            + (" Right: rank of the mean score on each benchmark, 1 is best." if several else ""),
             figures.ranking_numbers(results, scores),
         )
     ]

@@ -79,12 +79,13 @@ def powers_of_ten(axis: Axis) -> None:
 
 
 def plain_log_ticks(*axes: Axis) -> None:
-    """Write what is marked on logarithmic axes as plain numbers with a unit prefix."""
-    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+    """Write what is marked on logarithmic axes as plain numbers, thousands with a prefix."""
+    from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
 
+    large = EngFormatter(sep="")
     for axis in axes:
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
-        axis.set_major_formatter(EngFormatter(sep=""))
+        axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}" if v < 1 else large(v)))
         axis.set_minor_formatter(NullFormatter())
 
 
