@@ -61,7 +61,7 @@ def anytime(results: Results, axis: str, numbers: pd.DataFrame) -> Figure | None
     rows = -(-len(shown) // columns)
     # So has a legend of more than eight, two in a row.
     legend = 0.1 * max(len(results.strategies) - 8, 0)
-    fig = figure(9.6, 2.6 * rows + 0.5 + (columns == 1) + legend)
+    fig = figure(9.6, 2.6 * rows + 0.5 + (columns == 1) + 0.5 * (rows == 1) + legend)
     style = looks(results.strategies)
     axes = [fig.add_subplot(rows, columns, i + 1) for i in range(len(shown))]
     for ax, bench in zip(axes, shown, strict=True):
@@ -133,7 +133,8 @@ def curves(
 ) -> tuple[Floats, Floats]:
     """Return a grid, ``(t,)``, and a column of the incumbents on it, ``(runs, t)``.
 
-    The grid starts where every run has an incumbent; a run that ended early keeps its last one.
+    The grid starts where every run has an incumbent; a run that ended early keeps its last one. Of
+    more than 200 points so many are left, evenly spread (of seconds, on a logarithmic scale).
     """
     trials = results.trials
     mine = trials[(trials["benchmark"] == bench) & (trials["strategy"] == strategy)]
@@ -143,7 +144,7 @@ def curves(
         return np.empty(0), np.empty((0, 0))
     start, end = max(x[0] for x, _ in runs), max(x[-1] for x, _ in runs)
     if axis == "query":
-        grid = np.arange(start, end + 1)
+        grid = np.unique(np.linspace(start, end, min(_POINTS, int(end - start) + 1)).round())
     else:
         grid = np.geomspace(max(start, 1e-9), max(end, 1e-9), _POINTS)
     # A start or end must not be missed by a rounding of geomspace.

@@ -63,7 +63,7 @@ def anytime_scores(results: Results, axis: str, numbers: pd.DataFrame) -> Figure
         return None
     columns = min(_COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
-    fig = figure(9.6, 2.6 * rows + 0.6)
+    fig = figure(9.6, 2.6 * rows + 0.6 + 0.5 * (rows == 1))
     axes = [fig.add_subplot(rows, columns, i + 1) for i in range(len(panels))]
     by = dict(iter(numbers.groupby(["benchmark", "split", "strategy"])))
     for ax, (bench, split) in zip(axes, panels, strict=True):
