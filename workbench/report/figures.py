@@ -96,7 +96,7 @@ def ranking(results: Results, pooled: Mapping[str, Interval]) -> Figure:
     style = looks(results.strategies)
     scores = results.scores("normalised")
     shown = [b for b in results.benchmarks if all(len(scores.get(b, {}).get(s, ())) for s in order)]
-    fig = figure(9.6, 0.38 * len(order) + 1.5)
+    fig = figure(9.6, 0.38 * len(order) + 1.5 + 0.5 * (len(shown) > 4))
     several = len(shown) > 1
     grid = fig.add_gridspec(1, 2, width_ratios=[1.1, 1]) if several else fig.add_gridspec(1, 1)
     _dots(fig.add_subplot(grid[0]), order, pooled, style)
@@ -237,7 +237,8 @@ def _rank_map(ax: Axes, order: list[str], shown: list[str], means: Floats) -> No
     for (i, j), rank in np.ndenumerate(ranks):
         ink = "#ffffff" if rank < 0.55 * last else "#000000"
         ax.text(j, i, f"{rank:g}", ha="center", va="center", fontsize=9, color=ink)
-    ax.set_xticks(range(len(shown)), shown, fontsize=8, rotation=20, ha="right")
+    turned = 20 if len(shown) < 5 else 55
+    ax.set_xticks(range(len(shown)), shown, fontsize=8, rotation=turned, ha="right")
     ax.set_yticks(range(len(order)), [f"mean {r:.1f}" for r in overall])
     ax.set_title("rank on each benchmark")
     ax.tick_params(length=0)

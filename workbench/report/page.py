@@ -161,11 +161,15 @@ def _glance(
 
 
 def budget_words(study: dict[str, Any]) -> str:
-    """Return a budget as words, such as ``100 queries``; where benchmarks differ, all of them."""
-    budgets = [b.get("budget") or study["budget"] for b in study["benchmarks"]]
-    words = and_list(list(dict.fromkeys(map(_budget_words, budgets))))
+    """Return a budget as words, such as ``100 queries (40 queries on nbgraph/proteins)``."""
+    by_words: dict[str, list[str]] = {}
+    for bench in study["benchmarks"]:
+        words = _budget_words(bench.get("budget") or study["budget"])
+        by_words.setdefault(words, []).append(bench["label"])
+    first, *others = sorted(by_words, key=lambda words: -len(by_words[words]))
+    own = "; ".join(f"{words} on {and_list(by_words[words])}" for words in others)
     several = f" on {study['workers']} simulated workers" if study["workers"] > 1 else ""
-    return words + several
+    return first + several + (f" ({own})" if own else "")
 
 
 def _budget_words(budget: dict[str, Any]) -> str:
