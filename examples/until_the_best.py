@@ -2,8 +2,8 @@
 
 Publications count evaluations until the best architecture of NAS-Bench-201 is found, on scores
 without noise: the mean over the stored trainings. Strategies are asked and told by hand until they
-ask for it. Uniform draws need 15,625 on average. Where no isomorphism class is drawn twice, each of n
-members comes before the one best cell with probability n / (n + 1), which sums to 3,592.5.
+ask for it. Uniform draws need 15,625 on average. Where no isomorphism class is drawn twice, each of
+n members comes before the one best cell with probability n / (n + 1), which sums to 3,592.5.
 """
 
 from __future__ import annotations
