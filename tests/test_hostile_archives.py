@@ -216,6 +216,12 @@ def _database(archive: Path, tmp_path: Path, *statements: str) -> Entries:
     return listed(content | {"study.sqlite": changed})
 
 
+@pytest.mark.parametrize("name", ["study.json", "provenance.json", "summary.json"])
+def test_files_that_are_no_json_are_refused(name: str, archive: Path, tmp_path: Path) -> None:
+    path = made(tmp_path / "x.zip", listed(content_of(archive) | {name: b'{"kind": '}))
+    refused(path, tmp_path, "cannot be read")
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -225,6 +231,9 @@ def _database(archive: Path, tmp_path: Path, *statements: str) -> Entries:
         "CREATE INDEX i ON runs (host)",
         "CREATE VIRTUAL TABLE f USING fts5(x)",
         "DROP TABLE trials",
+        "DELETE FROM runs WHERE run = 3",
+        "UPDATE runs SET entry = 'other' WHERE run = 3",
+        "UPDATE runs SET benchmark = 'third' WHERE run = 3",
         "ALTER TABLE runs ADD COLUMN x",
         "ALTER TABLE runs RENAME TO walks",
         "PRAGMA journal_mode = WAL",

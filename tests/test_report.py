@@ -6,7 +6,10 @@ import base64
 import io
 import json
 import re
+import shutil
+import sqlite3
 import xml.etree.ElementTree as ET
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,6 +18,7 @@ import pandas as pd
 import pytest
 from scipy.stats import mannwhitneyu, trim_mean
 
+from workbench.errors import StoreError
 from workbench.harness.drive import run_study
 from workbench.harness.study import load_study, parse_study
 from workbench.report.figures import curves
@@ -208,6 +212,14 @@ def test_study_in_the_report_repeats_it(folder: Path, text: str, tmp_path: Path)
     write_all(tmp_path / "out")
     summaries = [(f / "summary.json").read_bytes() for f in (folder, tmp_path / "out")]
     assert summaries[0] == summaries[1]
+
+
+def test_a_file_that_was_altered_is_one_error(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "altered")
+    with closing(sqlite3.connect(tmp_path / "altered" / "study.sqlite")) as db, db:
+        db.execute("DELETE FROM runs WHERE run = 3")
+    with pytest.raises(StoreError, match=r"trials of a run that it does not list\); move it away"):
+        write_all(tmp_path / "altered")
 
 
 def test_unfinished_studies_say_so(tmp_path: Path) -> None:

@@ -102,7 +102,10 @@ def test_several_studies_stand_side_by_side(folders: list[Path], tmp_path: Path)
     assert shared["nb201/cifar10"] == shared["random_search"] == ["yes", "yes"]
     assert shared["nbgraph/cora"][0] == "yes" != shared["nbgraph/cora"][1]
     differ = {row[0]: row[1:] for row in tables["where-they-differ"].rows}
-    assert differ == {"budget": ["10 queries", "20 queries"]}
+    assert differ == {
+        "benchmarks": ["nb201/cifar10, nbgraph/cora", "nb201/cifar10"],
+        "budget": ["10 queries", "20 queries"],
+    }
     side = tables["the-same-benchmarks-nb201-cifar10"]
     assert side.columns == ["strategy", "one", "other"]
     for strategy, *cells in side.rows:

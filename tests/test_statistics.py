@@ -16,6 +16,7 @@ from scipy.stats import friedmanchisquare, mannwhitneyu, trim_mean
 from workbench.statistics.aggregates import iqm
 from workbench.statistics.bootstrap import Interval, interval, mean_bands
 from workbench.statistics.comparison import compare_all, holm, least_p, mann_whitney, mean_ranks
+from workbench.statistics.paired import all_pairs
 from workbench.statistics.trust import COVERAGE
 from workbench.statistics.verdict import tally, verdict
 from workbench.types import Floats
@@ -102,14 +103,15 @@ def _samples(shift: float) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float
 
 def test_verdict_says_what_the_tests_say() -> None:
     real = compare_all({"t1": _samples(3.0), "t2": _samples(3.0)})
-    assert tally(real, "good", "random_search") == (2, 0, 0)
-    assert tally(real, "random_search", "good") == (0, 2, 0)
+    assert tally(real, "good", "random_search") == (("t1", "t2"), (), ())
+    assert tally(real, "random_search", "good") == ((), ("t1", "t2"), ())
     pooled = {"good": Interval(0.9, 0.8, 0.95), "random_search": Interval(0.5, 0.4, 0.6)}
     said = " ".join(verdict(pooled, real, 30, "100 queries"))
     assert said.startswith("After 100 queries, good is ahead: normalised score 0.900 [0.800")
     assert "better than random_search on all 2 benchmarks" in said
     even = compare_all({"t1": _samples(0.0), "t2": _samples(0.0)})
     said = " ".join(verdict(pooled, even, 5, "100 queries"))
+    assert "good has the highest normalised score, 0.900 [0.800, 0.950], but is not shown" in said
     assert "cannot be told apart from random_search on any benchmark" in said
     assert "Only 5 runs each" in said
 
@@ -131,7 +133,32 @@ def test_verdict_on_mixed_results() -> None:
     pooled = {"good": Interval(0.9, 0.8, 0.95), "random_search": Interval(0.5, 0.4, 0.6)}
     mixed = compare_all({"t1": _samples(3.0), "t2": _samples(-3.0)})
     said = " ".join(verdict(pooled, mixed, 30, "100 queries"))
-    assert "really better on 1 and really worse on 1 of 2" in said
+    assert "better on some benchmarks and worse on others than random_search with 0.500" in said
+    assert (
+        "Against random_search it is really better on 1 of 2 benchmarks (t1) and really worse on 1"
+        " of 2 benchmarks (t2)." in said
+    )
+
+
+def test_verdict_knows_what_holds_over_benchmarks() -> None:
+    """Twelve benchmarks of five runs, on none of which a lead of one deviation can be shown."""
+    rng = np.random.default_rng(3)
+    names = ("good", "middling", "random_search")
+    shifts = dict(zip(names, (1.0, 0.9, 0.0), strict=True))
+    scores = {
+        f"t{i}": {name: rng.normal(size=5) + shift for name, shift in shifts.items()}
+        for i in range(12)
+    }
+    comparisons = compare_all(scores)
+    assert not any(c.real for c in comparisons)
+    means = {name: np.array([of[name].mean() for of in scores.values()]) for name in names}
+    differences = all_pairs(means)
+    pooled = {name: Interval(values.mean(), 0.0, 1.0) for name, values in means.items()}
+    said = verdict(pooled, comparisons, 30, "100 queries", differences)
+    assert any("really better than random_search, with the 12 benchmarks" in one for one in said)
+    assert not any("better than random search" in one for one in said)
+    alone = verdict(pooled, comparisons, 30, "100 queries")
+    assert any("No benchmark shows that middling and good do" in one for one in alone)
 
 
 PAGE = (Path(__file__).parent.parent / "docs" / "statistics.md").read_text(encoding="utf-8")

@@ -21,6 +21,7 @@ import numpy as np
 
 from workbench.errors import ArchiveError
 from workbench.harness.schema import fresh_schema
+from workbench.harness.sections import Study
 
 _TENSORS = re.compile(
     r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)|torch \w+Storage"
@@ -69,9 +70,22 @@ def check_database(path: Path) -> dict[str, Any]:
             ((verdict,), *_) = db.execute("PRAGMA integrity_check(1)").fetchall()
             if verdict != "ok":
                 raise ArchiveError(f"{path.name} is damaged: {verdict}")
+            if stray := db.execute("PRAGMA foreign_key_check").fetchone():
+                raise ArchiveError(f"{path.name} has {stray[0]} of a run that it does not list")
             return {key: json.loads(value) for key, value in db.execute("SELECT * FROM meta")}
     except (sqlite3.Error, ValueError, TypeError, RecursionError) as error:
         raise ArchiveError(f"{path.name} cannot be read: {error}") from error
+
+
+def check_runs(path: Path, study: Study) -> None:
+    """Refuse a study file, known to hold our tables, with runs that are none of its study."""
+    benchmarks = {b.label for b in study.benchmarks}
+    entries = {e.label for e in study.entries}
+    uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+    with closing(sqlite3.connect(uri, uri=True)) as db:
+        for run, bench, entry in db.execute("SELECT run, benchmark, entry FROM runs"):
+            if bench not in benchmarks or entry not in entries or run >= study.runs:
+                raise ArchiveError(f"{path.name} has a run that its study does not know: {run}")
 
 
 def check_weights(path: Path) -> None:

@@ -169,6 +169,19 @@ def read_meta(folder: Path) -> Meta:
     return found
 
 
+def check_rows(folder: Path) -> None:
+    """Refuse a study file that was altered so that what it holds belongs to no run of it.
+
+    Raises
+    ------
+    StoreError
+        It has trials, tasks or measures of a run that it does not list.
+    """
+    with _reader(folder) as db:
+        if stray := db.execute("PRAGMA foreign_key_check").fetchone():
+            raise _damaged(folder / FILE, f"{stray[0]} of a run that it does not list")
+
+
 def note_in(folder: Path, key: str, value: Any) -> None:
     """Keep something that a folder says of itself, where nobody has it open.
 
@@ -362,7 +375,7 @@ def _read_only(path: Path) -> str:
     return f"{path.resolve().as_uri()}?mode=ro"
 
 
-def _damaged(path: Path, error: Exception) -> StoreError:
+def _damaged(path: Path, error: Exception | str) -> StoreError:
     return StoreError(f"{path} cannot be read ({error}); move it away and run the study again")
 
 

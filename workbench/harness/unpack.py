@@ -32,7 +32,7 @@ from workbench.harness.archive import (
     paths_of,
     sealed,
 )
-from workbench.harness.foreign import check_arrays, check_database, check_weights
+from workbench.harness.foreign import check_arrays, check_database, check_runs, check_weights
 from workbench.harness.frozen import check_format
 from workbench.harness.sections import Study
 from workbench.harness.store import FILE
@@ -235,8 +235,11 @@ def _check_contents(made: Path, manifest: Manifest) -> None:
     if study.name != manifest.study:
         raise ArchiveError(f"{MANIFEST} names another study than {FILE}")
     _check_paths(study, manifest)
+    check_runs(made / FILE, study)
     for name in manifest.files:
-        if name.endswith(".pt"):
+        if name.endswith(".json") and "/" not in name:
+            json.loads((made / name).read_text(encoding="utf-8"))
+        elif name.endswith(".pt"):
             check_weights(made / name)
         elif name.endswith(".npz"):
             check_arrays(made / name)

@@ -70,7 +70,8 @@ def _comparing(meta: Mapping[str, Any]) -> Iterator[Practice]:
     yield Practice(
         "Use the same evaluation protocol for all",
         YES,
-        "one budget, one rule for the incumbent, the same training seeds for the same questions",
+        f"{_budget(study)}, one rule for the incumbent, the same training seeds for the same"
+        " questions",
     )
     yield Practice("Show performance against compute", *_compute(meta))
     yield Practice("Compare with random sampling and random search", *_baseline(meta))
@@ -88,6 +89,11 @@ def _comparing(meta: Mapping[str, Any]) -> Iterator[Practice]:
         "all benchmarks are tables" if tables else "networks are trained when they are asked for",
     )
     yield Practice("Control what else could explain differences", *_confounders(meta))
+
+
+def _budget(study: Mapping[str, Any]) -> str:
+    own = any(b.get("budget") for b in study["benchmarks"])
+    return "one budget for all strategies on each benchmark" if own else "one budget"
 
 
 def _reporting(meta: Mapping[str, Any]) -> Iterator[Practice]:

@@ -118,6 +118,7 @@ def _differing(metas: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, dict[s
     """Return what must be the same for numbers to be compared, and is not, by study."""
     asked: dict[str, Callable[[Mapping[str, Any]], str]] = {
         "kind": lambda m: m["study"]["kind"],
+        "benchmarks": lambda m: ", ".join(b["label"] for b in m["study"]["benchmarks"]),
         "budget": lambda m: _budgets(m["study"]),
         "replicates": lambda m: str(m["study"].get("replicates", 1)),
         "workers": lambda m: str(m["study"].get("workers", 1)),

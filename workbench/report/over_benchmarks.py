@@ -135,6 +135,20 @@ def stabilities(results: Results) -> dict[str, Stability]:
     return found | ({"seed": without_each_seed(scores)} if runs > 1 and fewest > 1 else {})
 
 
+def other_leaders(results: Results) -> dict[str, str]:
+    """Return ``[benchmark]`` which strategy leads without it, where that is another one."""
+    scores, benches = matrices(results), list(complete(results))
+    if not (found := stabilities(results).get("benchmark")):
+        return {}
+    names = list(scores)
+    leads = found.without.argmin(axis=1)
+    return {
+        bench: names[lead]
+        for bench, lead in zip(benches, leads, strict=True)
+        if lead != found.ranks.argmin()
+    }
+
+
 class Needed(NamedTuple):
     """Runs of each that a study needs to tell two apart: as observed, and at both ends of the
     interval of what was observed; None: no number of runs is enough.

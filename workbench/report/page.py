@@ -16,6 +16,7 @@ from workbench.report.over_benchmarks import (
     complete,
     leading,
     needed,
+    other_leaders,
     pairs,
     ranked,
     stabilities,
@@ -23,11 +24,12 @@ from workbench.report.over_benchmarks import (
 )
 from workbench.report.render import common, parameters_text
 from workbench.report.results import Results, pooled, summary, timing
-from workbench.report.run_length import FINE, TARGETS, areas, expected
+from workbench.report.run_length import FINE, TARGETS, UNITS, areas, axes_of, expected
 from workbench.report.strategy_drawings import drawings
 from workbench.statistics.aggregates import mean, median, optimality_gap
 from workbench.statistics.bootstrap import Interval
 from workbench.statistics.comparison import Comparison, compare_all, mean_ranks
+from workbench.statistics.paired import Difference
 from workbench.statistics.verdict import tally, verdict
 
 if TYPE_CHECKING:
@@ -40,24 +42,26 @@ def content(results: Results) -> dict[str, Any]:
     comparisons, scores = compare_all(complete(results)), pooled(results)
     order = sorted(scores, key=lambda s: -scores[s].estimate)
     lead = leading(results, order)
-    drawn = drawings(results, scores, lead)
+    drawn, over = drawings(results, scores, lead), pairs(results)
     others = [pooled(results, of) for of in (mean, median, optimality_gap)]
     return common(results.meta, results.runs, "strategy") | {
         "compared": "strategy",
         "budget": budget_words(study),
-        "verdict": _verdict(results, scores, comparisons, lead),
+        "verdict": _verdict(results, scores, comparisons, lead, [p.test for p in over]),
         "drawings": drawn,
         "glance": _glance(results, scores, order, comparisons, lead),
         "targets": TARGETS,
         "finest": FINE[-1],
         "aggregates": [(s, [of[s] for of in others]) for s in order],
         "expected": expected(results),
+        "units": {b: UNITS[axis] for b, axis in axes_of(results).items()},
         "areas": areas(results),
         "too_few": too_few(results),
-        "pairs": pairs(results),
+        "pairs": over,
         "region": REGION,
         "friedman": ranked(results),
         "stabilities": stabilities(results),
+        "other_leaders": other_leaders(results),
         "needed": needed(results, order, len(comparisons)) if lead else {},
         "compared_on": list(complete(results)),
         "overfitting": [
@@ -95,6 +99,7 @@ def _verdict(
     scores: Mapping[str, Interval],
     comparisons: Sequence[Comparison],
     lead: Sequence[Leading],
+    over: Sequence[Difference],
 ) -> list[str]:
     """Return the verdict in sentences; says so where nothing can be said yet."""
     if not scores:
@@ -108,9 +113,12 @@ def _verdict(
     # Of one strategy alone there is nothing complete to compare, but there are its runs.
     ended = complete(results) or results.scores("normalised")
     runs = min((len(v) for s in ended.values() for v in s.values() if len(v)), default=0)
-    said = verdict(scores, comparisons, runs, budget_words(results.meta["study"]))
+    said = verdict(scores, comparisons, runs, budget_words(results.meta["study"]), over)
     if lead:
-        said.insert(1, _chance(lead[0], len(complete(results))))
+        said[1:1] = [_chance(lead[0], len(complete(results))), *_shorter(results)]
+        if others := other_leaders(results):
+            without = [f"{leader} would lead without {b}" for b, leader in others.items()]
+            said.append(f"The first place hangs on the choice of benchmarks: {and_list(without)}.")
     return with_what_is_missing(said, results.meta, results.runs)
 
 
@@ -122,6 +130,22 @@ def _chance(second: Leading, tasks: int) -> str:
         f"A run of it ends better than a run of {second.other} with probability"
         f" {chance.estimate:.2f}{between}{where}: a {second.magnitude} effect."
     )
+
+
+def _shorter(results: Results) -> list[str]:
+    """Say where queries of different lengths are compared by their number."""
+    budgets = {
+        b["label"]: b.get("budget") or results.meta["study"]["budget"]
+        for b in results.meta["study"]["benchmarks"]
+    }
+    lengths = results.trials.groupby("benchmark", observed=True)["epochs"].nunique()
+    mixed = [str(b) for b, n in lengths.items() if n > 1 and budgets[str(b)]["queries"]]
+    if not mixed:
+        return []
+    return [
+        f"On {and_list(mixed)} some queries train for fewer epochs than others, and the budget"
+        " counts queries: strategies that stop early are compared at less training than the rest."
+    ]
 
 
 class Glance(NamedTuple):
@@ -151,11 +175,11 @@ def _glance(
     chances = {one.other: one.chance for one in lead}
     found = []
     for strategy in order:
-        against = tally(comparisons, order[0], strategy)
+        on = tally(comparisons, order[0], strategy)
         rank = float(ranks[strategy]) if ranks else None
         chance = chances.get(strategy)
         found.append(
-            Glance(strategy, scores[strategy], rank, chance, against.better, against.worse)
+            Glance(strategy, scores[strategy], rank, chance, len(on.better), len(on.worse))
         )
     return found
 

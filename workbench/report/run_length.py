@@ -84,11 +84,30 @@ class Reached(NamedTuple):
     runs: int
 
 
-def expected(results: Results, axis: str = "query") -> dict[str, dict[str, list[Reached]]]:
-    """Return ``[benchmark][strategy]`` the expected running time to each of ``TARGETS``."""
+def axes_of(results: Results) -> dict[str, str]:
+    """Return ``[benchmark]`` what its budget is counted in, ``query`` or ``ended``.
+
+    That is seconds where no other budget is given.
+    """
+    study = results.meta["study"]
+    budgets = {b["label"]: b.get("budget") or study["budget"] for b in study["benchmarks"]}
+    return {b: "query" if budget["queries"] else "ended" for b, budget in budgets.items()}
+
+
+def _by_budget(results: Results) -> dict[str, dict[str, Lengths]]:
+    """Return the runs of ``[benchmark][strategy]`` over what the budget is counted in."""
+    over = {axis: lengths_of(results, axis) for axis in UNITS}
+    return {b: over[axis][b] for b, axis in axes_of(results).items() if b in over[axis]}
+
+
+def expected(results: Results) -> dict[str, dict[str, list[Reached]]]:
+    """Return ``[benchmark][strategy]`` the expected running time to each of ``TARGETS``.
+
+    In queries, or in simulated seconds where these are the budget.
+    """
     return {
         bench: {s: _reached(results, bench, s, runs) for s, runs in by_strategy.items()}
-        for bench, by_strategy in lengths_of(results, axis).items()
+        for bench, by_strategy in _by_budget(results).items()
     }
 
 
@@ -111,25 +130,27 @@ def areas(results: Results) -> dict[str, dict[str, Interval]]:
     strategy has an incumbent. The budget is that in queries, or in simulated seconds if no other is
     given. Means over runs with 95 % bootstrap intervals.
     """
-    study = results.meta["study"]
+    axes, seed = axes_of(results), results.meta["study"]["seed"]
     found: dict[str, dict[str, Interval]] = {}
-    for entry in study["benchmarks"]:
-        bench, budget = entry["label"], entry.get("budget") or study["budget"]
-        axis = "query" if budget["queries"] else "ended"
-        if not (by_strategy := lengths_of(results, axis).get(bench)):
-            continue
+    for bench, by_strategy in _by_budget(results).items():
         start = max(float(runs.since[:, 0].max()) for runs in by_strategy.values())
         last = max(float(runs.spent.max()) for runs in by_strategy.values())
-        until = last + 1 if axis == "query" else max(last, budget["seconds"])
+        until = last + 1 if axes[bench] == "query" else max(last, _seconds(results, bench))
         found[bench] = {
             strategy: interval(
                 _areas(runs, start, until),
                 mean,
-                seeds.generator(study["seed"], bench, strategy, "area"),
+                seeds.generator(seed, bench, strategy, "area"),
             )
             for strategy, runs in by_strategy.items()
         }
     return found
+
+
+def _seconds(results: Results, bench: str) -> float:
+    study = results.meta["study"]
+    (entry,) = (b for b in study["benchmarks"] if b["label"] == bench)
+    return float((entry.get("budget") or study["budget"])["seconds"])
 
 
 def _areas(runs: Lengths, start: float, until: float) -> Floats:

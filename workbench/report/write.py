@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from workbench.harness.store import read_meta
+from workbench.harness.store import check_rows, read_meta
 from workbench.report import (
     agreement,
     agreement_page,
@@ -63,6 +63,7 @@ def write_all(folder: Path) -> Written:
 def make(folder: Path) -> Made:
     """Write what ``write_all`` writes, and return it with what the page shows."""
     kind = read_meta(folder)["study"]["kind"]
+    check_rows(folder)
     shown, summary = _KINDS[kind](folder)
     return Made(write_page(folder, f"{kind}.html", shown), summary, shown)
 

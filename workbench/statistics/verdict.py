@@ -8,27 +8,26 @@ from typing import NamedTuple
 
 from workbench.statistics.bootstrap import Interval
 from workbench.statistics.comparison import LEVEL, Comparison, least_p
+from workbench.statistics.paired import Difference
 from workbench.statistics.trust import ENOUGH, trusted
 
 
 class Tally(NamedTuple):
-    """On how many tasks one strategy is really better, really worse, or neither."""
+    """The tasks on which one strategy is really better, really worse, or neither."""
 
-    better: int
-    worse: int
-    open: int
+    better: tuple[str, ...]
+    worse: tuple[str, ...]
+    open: tuple[str, ...]
 
 
 def tally(comparisons: Sequence[Comparison], first: str, second: str) -> Tally:
     """Return how ``first`` fares against ``second`` over all tasks."""
-    better = worse = even = 0
+    found: dict[str, list[str]] = {"better": [], "worse": [], "open": []}
     for c in comparisons:
         if {c.first, c.second} == {first, second}:
             ahead = (c.probability > 0.5) == (c.first == first)
-            better += c.real and ahead
-            worse += c.real and not ahead
-            even += not c.real
-    return Tally(better, worse, even)
+            found["open" if not c.real else "better" if ahead else "worse"].append(c.task)
+    return Tally(*map(tuple, found.values()))
 
 
 def verdict(
@@ -36,6 +35,7 @@ def verdict(
     comparisons: Sequence[Comparison],
     runs: int,
     budget: str,
+    differences: Sequence[Difference] = (),
 ) -> list[str]:
     """Return the verdict as sentences, most important first.
 
@@ -49,6 +49,8 @@ def verdict(
         Runs of each strategy on each task.
     budget : str
         Such as ``100 queries``.
+    differences : sequence of Difference
+        Every pair over tasks, where there are enough of these.
     """
     order = sorted(pooled, key=lambda s: -pooled[s].estimate)
     best, rest = order[0], order[1:]
@@ -60,27 +62,36 @@ def verdict(
             f"After {budget}, {best} has a normalised score of {_interval(pooled[best])}; {scale}.",
             *few,
         ]
-    said = [
-        f"After {budget}, {best} is ahead: normalised score {_interval(pooled[best])}, followed by"
-        f" {rest[0]} with {_interval(pooled[rest[0]])}; {scale}."
-    ]
-    if least_p(runs) * len(comparisons) >= LEVEL:
-        return [
-            *said,
-            f"No difference is shown to be real, and none could be, however large: with"
-            f" {counted(runs, 'run')} each, no rank test over"
-            f" {counted(len(comparisons), 'comparison')} can reach the 5 % level.",
-            *few,
-        ]
-    said += _against(best, rest, comparisons, tasks)
-    said += _last(order, comparisons, tasks)
-    said.append(
-        f"A difference counts as real where a two-sided Mann-Whitney U test on the final true"
-        f" scores of {runs} runs each stays below 5 % after Holm's correction for"
-        f" {counted(len(comparisons), 'comparison')}. It is a rank test because scores near the"
-        " optimum pile up and are far from normal; intervals are 95 % stratified bootstrap"
-        " intervals of the interquartile mean."
-    )
+    against, second = tally(comparisons, best, rest[0]), _interval(pooled[rest[0]])
+    over = {d.best: d for d in differences if {d.best, d.other} == {best, rest[0]} and d.real}
+    if (against.better and not against.worse) or (best in over and not against.worse):
+        headline = f"is ahead: normalised score {_interval(pooled[best])}, followed by {rest[0]}"
+    else:
+        shown = "better on some benchmarks and worse on others than" if against.better else ""
+        headline = (
+            f"has the highest normalised score, {_interval(pooled[best])}, but is"
+            f" {shown or 'not shown to be ahead of'} {rest[0]}"
+        )
+    said = [f"After {budget}, {best} {headline} with {second}; {scale}."]
+    possible = least_p(runs) * len(comparisons) < LEVEL
+    if possible:
+        said += _against(best, rest, comparisons, tasks)
+    else:
+        said.append(
+            f"No difference on any benchmark is shown to be real, and none could be, however"
+            f" large: with {counted(runs, 'run')} each, no rank test over"
+            f" {counted(len(comparisons), 'comparison')} can reach the 5 % level."
+        )
+    said += _over_tasks(best, differences, tasks)
+    if possible:
+        said += _last(order, comparisons, tasks, differences)
+        said.append(
+            f"A difference counts as real where a two-sided Mann-Whitney U test on the final true"
+            f" scores of {runs} runs each stays below 5 % after Holm's correction for"
+            f" {counted(len(comparisons), 'comparison')}. It is a rank test because scores near the"
+            " optimum pile up and are far from normal; intervals are 95 % stratified bootstrap"
+            " intervals of the interquartile mean."
+        )
     return [*said, *few]
 
 
@@ -109,42 +120,74 @@ def _against(
     for other in rest:
         groups.setdefault(tally(comparisons, best, other), []).append(other)
     said = []
-    for count, others in groups.items():
+    for on, others in groups.items():
         names = _and(others)
-        if count.better and not count.worse:
-            nowhere = ", and nowhere worse" if count.better < tasks else ""
-            said.append(f"It is really better than {names}{_on(count.better, tasks)}{nowhere}.")
-        elif count.worse:
-            said.append(
-                f"Against {names} it is really better on {count.better} and really worse on"
-                f" {count.worse} of {tasks} benchmarks."
-            )
+        if on.better and not on.worse:
+            nowhere = ", and nowhere worse" if len(on.better) < tasks else ""
+            said.append(f"It is really better than {names}{_on(on.better, tasks)}{nowhere}.")
+        elif on.worse:
+            better = f"really better{_on(on.better, tasks)} and " if on.better else ""
+            said.append(f"Against {names} it is {better}really worse{_on(on.worse, tasks)}.")
         else:
-            said.append(f"It cannot be told apart from {names}{_on(0, tasks)}.")
+            said.append(f"It cannot be told apart from {names}{_on((), tasks)}.")
     return said
 
 
-def _last(order: Sequence[str], comparisons: Sequence[Comparison], tasks: int) -> list[str]:
+def _over_tasks(best: str, differences: Sequence[Difference], tasks: int) -> list[str]:
+    """Say what holds of benchmarks in general, as far as those of the study speak for them."""
+    mine = [d for d in differences if best in (d.best, d.other)]
+    if not mine:
+        return []
+    better = [d.other for d in mine if d.real and d.best == best]
+    worse = [d.best for d in mine if d.real and d.other == best]
+    test = f"with the {tasks} benchmarks as the sample (Wilcoxon's signed-rank test, Holm)"
+    if not better and not worse:
+        return [f"On benchmarks in general it is not shown to be better than any other, {test}."]
+    said = []
+    if better:
+        said.append(f"On benchmarks in general it is really better than {_and(better)}, {test}.")
+    if worse:
+        said.append(f"On benchmarks in general it is really worse than {_and(worse)}, {test}.")
+    return said
+
+
+def _last(
+    order: Sequence[str],
+    comparisons: Sequence[Comparison],
+    tasks: int,
+    differences: Sequence[Difference],
+) -> list[str]:
     """Say which strategies do no better than random search, where that is in the study."""
     others = [s for s in order if s != "random_search"]
     if len(others) < 2 or len(others) == len(order):
         return []
-    no_better = [s for s in others if not tally(comparisons, s, "random_search").better]
+    in_general = {d.best for d in differences if d.real and d.other == "random_search"}
+    better = {s: tally(comparisons, s, "random_search").better for s in others}
+    no_better = [s for s in others if not better[s] and s not in in_general]
     if no_better:
         shown = "It is not shown" if tasks == 1 else "No benchmark shows"
         return [f"{shown} that {_and(no_better)} do{_s(no_better)} better than random search."]
-    least = min(tally(comparisons, s, "random_search").better for s in others)
-    on = _on(least, tasks)
+    if not all(better.values()):
+        return []
+    least = min(map(len, better.values()))
+    on = "" if tasks == 1 else f" on all {tasks} benchmarks"
     least_on = on if least == tasks else f" on at least {least} of {tasks} benchmarks"
     return [f"Every other strategy is really better than random search{least_on}."]
 
 
-def _on(some: int, tasks: int) -> str:
+def _on(some: Sequence[str], tasks: int) -> str:
+    """Return on which benchmarks, named as far as there are few."""
     if tasks == 1:
         return ""
-    if some == 0:
+    if not some:
         return " on any benchmark"
-    return f" on all {tasks} benchmarks" if some == tasks else f" on {some} of {tasks} benchmarks"
+    if len(some) == tasks:
+        return f" on all {tasks} benchmarks"
+    names = f" ({_and(some)})" if len(some) <= _NAMED else ""
+    return f" on {len(some)} of {tasks} benchmarks{names}"
+
+
+_NAMED = 3
 
 
 def _s(names: Sequence[str]) -> str:
