@@ -114,7 +114,7 @@ def test_stopping_early_finds_better_cells(entry: dict[str, Any]) -> None:
         (
             "nb201/cifar10",
             {"name": "asha"},
-            r"strategies\[1\]: asha .* nb201/cifar10 has scores of one only \(200\); take a bench",
+            r"strategies\[1\]: asha .* nb201/cifar10 is searched with one only \(200\); take",
         ),
         (BENCH, {"name": "asha", "epochs": [3, 25]}, r"strategies\[1\].epochs: .* Got \[3, 25\]"),
         (BENCH, {"name": "bohb", "epochs": [3]}, r"strategies\[1\].epochs: .* Got \[3\]"),
@@ -131,7 +131,7 @@ def test_what_does_not_fit_a_benchmark_is_said_before_anything_runs(
 def test_every_benchmark_of_a_study_is_asked_for_its_epochs() -> None:
     """Live training has many epochs, the table of the same space has one."""
     benches = ["live/nb201/digits", "nb201/cifar10"]
-    with pytest.raises(StudyError, match="nb201/cifar10 has scores of one only"):
+    with pytest.raises(StudyError, match="nb201/cifar10 is searched with one only"):
         prepare(_study(["asha"], benchmarks=benches))
 
 

@@ -329,6 +329,13 @@ def test_what_a_benchmark_says_of_its_searches() -> None:
     ):
         with pytest.raises(WorkbenchError, match=words):
             prepare(parse_study(study | {"benchmarks": [{"name": name, "epochs": 12}]}))
+    for own, words in (
+        ({"hour": 1}, r"benchmarks\[0\]\.budget\.hour: unknown key; known: queries, seconds"),
+        ({"seconds": 1.0}, r"benchmarks\[0\]\.budget\.seconds: .* knows no training cost"),
+    ):
+        entry = {"name": "nbgraph/cora", "budget": own}
+        with pytest.raises(StudyError, match=words):
+            prepare(parse_study(study | {"benchmarks": [entry]}))
     with pytest.raises(StudyError, match="epochs"):
         parse_study(
             {

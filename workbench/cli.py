@@ -55,7 +55,11 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
-        print(f"error: {error.strerror}: {error.filename}", file=sys.stderr)
+        print(
+            f"error: {error.filename}: {error.strerror}; name another file or folder, or see who"
+            " may read and write there",
+            file=sys.stderr,
+        )
         sys.exit(2)
     except SystemExit as end:
         if end.code == Interrupted.exit_code:

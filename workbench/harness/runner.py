@@ -135,8 +135,8 @@ def _watch(entry: StrategyEntry, bench: Benchmark, *key: str | int) -> Watch | N
 def _check_epochs(cls: Any, entry: StrategyEntry, epochs: Any, bench: Benchmark) -> None:
     if len(bench.epochs) == 1 and not cls.ONE_EPOCH:
         raise ParameterError(
-            f"{entry.name} trains up to several epochs, and {bench.name} has scores of one only"
-            f" ({bench.epochs[0]}); take a benchmark with learning curves, such as"
+            f"{entry.name} trains up to several epochs, and {bench.name} is searched with one only"
+            f" ({bench.epochs[0]}); take a benchmark with learning curves, such as all epochs of"
             " measured/nb201-mnist, or another strategy"
         )
     unknown = [e for e in epochs if e not in bench.epochs] if isinstance(epochs, list) else []
@@ -341,8 +341,9 @@ def faults(study: StrategyStudy, benchmarks: Sequence[Benchmark]) -> Iterator[st
     """Yield where budget and exposed metrics do not fit the benchmarks."""
     for i, (entry, bench) in enumerate(zip(study.benchmarks, benchmarks, strict=True)):
         if study.budget_on(i).seconds is not None and not bench.has_cost:
+            place = "budget.seconds" if entry.budget is None else f"benchmarks[{i}].budget.seconds"
             yield (
-                f"budget.seconds: benchmarks[{i}] ({entry.name}) knows no training cost;"
+                f"{place}: benchmarks[{i}] ({entry.name}) knows no training cost;"
                 " give a budget in queries"
             )
         for j, strategy in enumerate(study.strategies):

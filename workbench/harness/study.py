@@ -96,8 +96,9 @@ def _explain(error: pydantic.ValidationError, source: str, kind: type[Study]) ->
 def _keys(loc: tuple[str | int, ...], kind: type[Study]) -> list[str]:
     """Return the keys that are known where an unknown one stands."""
     owner: type[BaseModel] = kind
-    if len(loc) > 1:
-        owner = _model_in(kind.model_fields[str(loc[0])].annotation) or kind
+    for part in loc[:-1]:
+        if isinstance(part, str) and part in owner.model_fields:
+            owner = _model_in(owner.model_fields[part].annotation) or owner
     return list(owner.model_fields)
 
 

@@ -115,10 +115,7 @@ def _verdict(
     runs = min((len(v) for s in ended.values() for v in s.values() if len(v)), default=0)
     said = verdict(scores, comparisons, runs, budget_words(results.meta["study"]), over)
     if lead:
-        said[1:1] = [_chance(lead[0], len(complete(results))), *_shorter(results)]
-        if others := other_leaders(results):
-            without = [f"{leader} would lead without {b}" for b, leader in others.items()]
-            said.append(f"The first place hangs on the choice of benchmarks: {and_list(without)}.")
+        said[1:1] = [_chance(lead[0], len(complete(results))), *_hangs(results), *_shorter(results)]
     return with_what_is_missing(said, results.meta, results.runs)
 
 
@@ -130,6 +127,14 @@ def _chance(second: Leading, tasks: int) -> str:
         f"A run of it ends better than a run of {second.other} with probability"
         f" {chance.estimate:.2f}{between}{where}: a {second.magnitude} effect."
     )
+
+
+def _hangs(results: Results) -> list[str]:
+    """Say without which benchmarks another strategy would lead."""
+    without = [f"{leader} without {b}" for b, leader in other_leaders(results).items()]
+    if not without or len(complete(results)) < 3:
+        return []
+    return [f"Its lead hangs on the choice of benchmarks: ahead would be {and_list(without)}."]
 
 
 def _shorter(results: Results) -> list[str]:
