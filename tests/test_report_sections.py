@@ -100,6 +100,13 @@ def test_area_over_seconds_weighs_a_score_by_how_long_it_held(results: Results) 
         assert found[str(strategy)].estimate == pytest.approx(np.mean(each))
 
 
+def test_benchmarks_on_which_all_are_near_the_optimum_are_named(results: Results) -> None:
+    final = results.final.copy()
+    final.loc[final["benchmark"] == "nbgraph/cora", "normalised"] = 0.995
+    assert content(results)["saturated"] == []
+    assert content(results._replace(final=final))["saturated"] == ["nbgraph/cora"]
+
+
 def test_scores_are_pooled_in_other_ways_too(results: Results) -> None:
     for strategy, (mean, median, gap) in content(results)["aggregates"]:
         means = [of[strategy].mean() for of in complete(results).values()]

@@ -107,7 +107,8 @@ class Reproduced(NamedTuple):
 
 _UNKNOWN = (
     "none is known, for versions, tables, threads and processor are the same: what is compared"
-    " may draw random numbers of its own, look at a clock, or depend on an order that is not fixed"
+    " may draw random numbers of its own, look at a clock, or depend on an order that is not fixed;"
+    " or the stored numbers were changed after they were written"
 )
 
 

@@ -64,6 +64,11 @@ def content(results: Results) -> dict[str, Any]:
         "other_leaders": other_leaders(results),
         "needed": needed(results, order, len(comparisons)) if lead else {},
         "compared_on": list(complete(results)),
+        "saturated": [
+            bench
+            for bench, of in complete(results).items()
+            if all(scores.mean() > 1 - REGION for scores in of.values())
+        ],
         "overfitting": [
             (b, costs, overfitting.best_known(results, b))
             for b in results.benchmarks
