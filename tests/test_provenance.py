@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -103,22 +105,52 @@ class _Tracker:
 
 def test_energy_of_several_calls_adds_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(energy, "_tracker", _Tracker)
-    study = parse_study(STUDY)
+    study = parse_study(STUDY | {"replicates": 4})
+
+    def stopped(done: int, of: int, failed: int) -> None:
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), metered(tmp_path / "1", True):
+        run_study(study, tmp_path / "1", shard="1/2", progress=stopped)
     for shard in ("1/2", "2/2"):
         with metered(tmp_path / shard[0], True):
             run_study(study, tmp_path / shard[0], shard=shard)
-    with metered(tmp_path / "1", True):
-        run_study(study, tmp_path / "1", shard="1/2")
     found = read_meta(tmp_path / "1")["energy"]
-    assert (found["kwh"], found["seconds"], found["runs"]) == (0.5, 4.0, 1)
+    assert (found["kwh"], found["seconds"], found["runs"]) == (0.5, 4.0, 2)
     write_all(tmp_path / "1")
     timing = json.loads((tmp_path / "1" / "timing.json").read_text(encoding="utf-8"))
     assert timing["energy"] == found
     page = (tmp_path / "1" / "report.html").read_text(encoding="utf-8")
-    assert "about 0.50 kWh in 4 s, in which 1 run ended: an estimate" in page
+    assert "about 0.50 kWh in 4 s, in which 2 runs ended: an estimate" in page
     # What parts took is not what the whole took, where one of them was not measured.
     merge([tmp_path / "1", tmp_path / "2"], tmp_path / "merged")
     assert "energy" not in read_meta(tmp_path / "merged")
+
+
+def test_a_call_in_which_no_run_ends_notes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(energy, "_tracker", _Tracker)
+    run_study(parse_study(STUDY), tmp_path)
+    with metered(tmp_path, True):
+        run_study(parse_study(STUDY), tmp_path)
+    assert "energy" not in read_meta(tmp_path)
+    # A folder may hold such an estimate from before.
+    note_in(tmp_path, "energy", {"kwh": 1.4e-06, "seconds": 0.25, "runs": 0, "by": "guess"})
+    write_all(tmp_path)
+    assert "kWh" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_run_that_went_on_and_ended_again_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a search does with a longer budget: it is stored in place of what it was."""
+    monkeypatch.setattr(energy, "_tracker", _Tracker)
+    run_study(parse_study(STUDY), tmp_path)
+    with metered(tmp_path, True), closing(sqlite3.connect(tmp_path / "study.sqlite")) as db, db:
+        db.execute("UPDATE runs SET wall = wall + 60 WHERE run = 1")
+    assert read_meta(tmp_path)["energy"]["runs"] == 1
 
 
 def test_what_was_spent_is_noted_also_where_a_study_stops(
