@@ -9,7 +9,7 @@ import pandas as pd
 
 from workbench.report import quality_figures as figures
 from workbench.report.drawing import Drawing, there
-from workbench.report.numbers import means_of
+from workbench.report.numbers import means_of, unit_of_differences
 from workbench.report.quality import Quality, timing
 from workbench.report.quality_words import mean_table, ranking, sentences
 from workbench.report.render import common, parameters_text
@@ -26,7 +26,7 @@ def content(quality: Quality) -> dict[str, Any]:
         "reference": quality.reference,
         "first_set": quality.first_set,
         "tables": [(b, quality.sizes(b), mean_table(quality, b)) for b in benches],
-        "units": {b: facts[b]["metric"]["unit"] for b in benches},
+        "units": {b: unit_of_differences(facts[b]["metric"]["unit"]) for b in benches},
         "parameters": [
             (e["label"], e["name"], _encoding(used[e["label"]]), _without(used[e["label"]]))
             for e in quality.meta["study"]["predictors"]
