@@ -184,3 +184,30 @@ def test_tables_are_read_with_where_they_stand() -> None:
     assert first == Table("Costs", "cifar & co", ["s", "n"], [["a", "1 2"]])
     assert first.csv() == "s,n\na,1 2\n"
     assert [second.name, third.name] == ["costs-own", "costs-2-own"]
+
+
+def test_names_do_not_change_with_the_size_of_a_study(folders: list[Path], tmp_path: Path) -> None:
+    """What folds them away may say how many rows there are; other studies have other numbers."""
+    found = report(folders[:1], "latex", tmp_path)
+    names = {path.name for path in found.paths if path.suffix == ".tex"}
+    assert "table-every-comparison.tex" in names
+    assert "table-time-to-a-target-expected-running-time-nb201-cifar10.tex" in names
+    text = (tmp_path / "latex/table-every-comparison.tex").read_text(encoding="utf-8")
+    assert r"\caption{Every comparison}" in text
+    page = """<h2>All</h2><h3>Pairs</h3><details><summary>Show all 9 pairs</summary>
+    <table><thead><tr><th>s</th></tr></thead><tbody></tbody></table></details>
+    <h2>Costs</h2><table><thead><tr><th>s</th></tr></thead><tbody></tbody></table>"""
+    assert [(t.section, t.caption) for t in tables_of(page)] == [("All", "Pairs"), ("Costs", "")]
+
+
+def test_intervals_are_two_columns_of_csv() -> None:
+    columns = ["strategy", "IQM", "95 % interval", "chance", "95 % interval"]
+    rows = [
+        ["a", "0.9", "0.926 to 0.953", "\N{EN DASH}", "\N{EN DASH}"],
+        ["b", "0.8", "\N{EN DASH}", "0.6", "-0.1 to 0.7"],
+    ]
+    low, high = csv.DictReader(Table("", "", columns, rows).csv().splitlines())
+    assert (low["IQM, low"], low["IQM, high"]) == ("0.926", "0.953")
+    assert (low["chance, low"], low["chance"]) == ("", "\N{EN DASH}")
+    assert (high["IQM, low"], high["chance, low"], high["chance, high"]) == ("", "-0.1", "0.7")
+    assert Table("", "", ["from"], [["one to two"]]).csv() == "from\none to two\n"
