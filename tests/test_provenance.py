@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import sqlite3
 import subprocess
 import sys
@@ -23,8 +24,9 @@ from workbench.harness.drive import run_study
 from workbench.harness.energy import metered
 from workbench.harness.merge import merge
 from workbench.harness.provenance import installed, provenance, versions
-from workbench.harness.store import note_in, read_meta
+from workbench.harness.store import note_in, read_meta, read_runs
 from workbench.harness.study import parse_study
+from workbench.report.render import number
 from workbench.report.write import write_all
 
 STUDY: dict[str, Any] = {
@@ -73,6 +75,23 @@ def test_blas_is_that_of_numpy_on_one_thread() -> None:
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     assert any(blas["version"].startswith(one["version"][:6]) for one in found)
     assert {one["threads"] for one in found} == {1}
+
+
+def test_the_report_shows_times_seed_and_libraries(tmp_path: Path) -> None:
+    """A library of threads may have no version; what is not known leaves no blank."""
+    run_study(parse_study(STUDY | {"seed": 31}), tmp_path)
+    libraries = [{"name": "openmp", "threads": 1}]
+    note_in(tmp_path, "provenance", read_meta(tmp_path)["provenance"] | {"libraries": libraries})
+    write_all(tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"<tr><td>(.*?)</td><td class=\"text\">(.*?)</td></tr>", page))
+    assert rows["numerical library"] == "openmp, 1 thread"
+    assert rows["seed"].startswith("31;")
+    runs = read_runs(tmp_path)
+    for time, what in ((runs["wall"], "wall"), (runs["cpu"], "CPU")):
+        assert f"{number(float(time.sum()), 3)} s of {what} time" in rows["time"]
+    assert platform.node() in rows["time"]
+    assert "requirements.lock" in rows["packages"]
 
 
 def test_versions_of_all_that_is_installed_are_kept_beside_what_is_compared(tmp_path: Path) -> None:
