@@ -19,7 +19,7 @@ from workbench.report import (
     search_page,
 )
 from workbench.report.drawing import Drawing
-from workbench.report.render import write_page
+from workbench.report.render import cited, write_page
 from workbench.report.results import read_results, write_results
 
 
@@ -63,7 +63,8 @@ def write_all(folder: Path) -> Written:
 def make(folder: Path) -> Made:
     """Write what ``write_all`` writes, and return it with what the page shows."""
     kind = read_meta(folder)["study"]["kind"]
-    shown, summary = _KINDS[kind](folder)
+    found, summary = _KINDS[kind](folder)
+    shown = cited(f"{kind}.html", found)
     return Made(write_page(folder, f"{kind}.html", shown), summary, shown)
 
 
