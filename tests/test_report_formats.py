@@ -10,13 +10,16 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from workbench.errors import DataMissing, StoreError, StudyError, UnknownName
 from workbench.harness.drive import run_study
 from workbench.harness.study import parse_study
 from workbench.report import printing
+from workbench.report.compare import make_comparison
 from workbench.report.formats import report
 from workbench.report.tables import Table, latex_text, tables_of
 
@@ -111,6 +114,30 @@ def test_several_studies_stand_side_by_side(folders: list[Path], tmp_path: Path)
             row = summary["benchmarks"]["nb201/cifar10"]["strategies"][strategy]
             assert float(cell.split()[0]) == pytest.approx(row["score"]["mean"], rel=1e-4)
     assert {*found.summary} == {"one", "other"}
+
+
+def test_a_strategy_looks_the_same_in_all_studies_shown(
+    folders: list[Path], tmp_path: Path
+) -> None:
+    data = _study("turned", ["nb201/cifar10"], 10)
+    names = ["regularized_evolution", "local_search", "random_search"]
+    run_study(parse_study(data | {"strategies": names}), tmp_path / "turned")
+    made = make_comparison([folders[0], tmp_path / "turned"], tmp_path / "both")
+    one, turned = (_marks(drawing.figure) for drawing in made.drawings)
+    assert {*one} == {"random_search", "local_search"}
+    assert one == {name: turned[name] for name in one}
+    assert len({*turned.values()}) == 3
+
+
+def _marks(figure: Figure) -> dict[str, tuple[str, str]]:
+    """Return colour and marker of each strategy in a figure of the ranking."""
+    ax = figure.axes[0]
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    drawn = [line for line in ax.get_lines() if line.get_marker() != "None"]
+    return {
+        names[int(np.ravel(line.get_ydata())[0])]: (str(line.get_color()), str(line.get_marker()))
+        for line in drawn
+    }
 
 
 def test_one_name_twice_is_numbered(folders: list[Path], tmp_path: Path) -> None:

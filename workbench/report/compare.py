@@ -13,6 +13,7 @@ from workbench.harness.study import stored_study
 from workbench.report.citations import joined
 from workbench.report.drawing import Drawing
 from workbench.report.render import write_page
+from workbench.report.style import shared
 from workbench.report.tables import Table, tables_of
 from workbench.report.write import Made, make
 
@@ -31,6 +32,8 @@ class Column(NamedTuple):
 def make_comparison(folders: Sequence[Path], out: Path) -> Made:
     """Write the reports of several study folders, and into ``out`` one page of all of them.
 
+    What is compared looks the same in all of these.
+
     Raises
     ------
     StudyError
@@ -47,7 +50,8 @@ def make_comparison(folders: Sequence[Path], out: Path) -> Made:
     metas = [read_meta(folder) for folder in folders]
     out.mkdir(parents=True, exist_ok=True)
     labels = _labels([meta["study"]["name"] for meta in metas])
-    made = dict(zip(labels, map(make, folders), strict=True))
+    with shared(entry.label for meta in metas for entry in stored_study(meta["study"]).entries):
+        made = dict(zip(labels, map(make, folders), strict=True))
     by_label = dict(zip(labels, metas, strict=True))
     drawings = [_first(label, one) for label, one in made.items() if one.drawings]
     shown = {

@@ -67,9 +67,9 @@ def drawings(quality: Quality) -> list[Drawing]:
         (
             "time",
             f"Quality against time, {first}",
-            figures.against_cost(quality, first),
+            figures.against_cost(quality, first, order),
             f"At n = {n}, on one thread, encoding included. What is joined is beaten by nothing"
-            " that is as quick, and named in colour in its own panel.",
+            " that is as quick, and named in bold in its own panel.",
             numbers(*times, size=n, benchmark=first),
         ),
         (
@@ -93,7 +93,8 @@ def drawings(quality: Quality) -> list[Drawing]:
             "Can the deviations be trusted?",
             figures.coverage(quality),
             f"Part of the truth inside 90 % intervals at n = {n}; the line is what it should be."
-            " Left of the band a predictor is too sure, right of it too unsure.",
+            " Left of the band a predictor is too sure, right of it too unsure. Shapes tell"
+            " benchmarks.",
             numbers("coverage", size=n),
         ),
     ]
