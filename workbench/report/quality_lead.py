@@ -81,8 +81,11 @@ def lead_words(found: Lead) -> list[str]:
     """Return a lead as sentences: by how much, how sure, and by which test."""
     gap, many = found.gap, len(found.benchmarks)
     ends = "" if math.isnan(gap.low) else f" [{gap.low:.3f}, {gap.high:.3f}]"
+    lies = f"Its lead over {found.second}, the second, is"
+    if gap.estimate < 0:
+        lies = f"By mean tau it is behind {found.second}, the second: its lead is"
     said = (
-        f"Its lead over {found.second}, the second, is {gap.estimate:.3f}{ends} of tau"
+        f"{lies} {gap.estimate:.3f}{ends} of tau"
         f"{f', mean over {many} benchmarks' if many > 1 else ''}"
         f"{'; 95 % bootstrap interval over replicates' if ends else ''}. It is higher in"
         f" {100 * found.higher:.0f} % of replicates."
