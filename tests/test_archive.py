@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -162,6 +163,22 @@ def test_every_changed_byte_is_found(archive: Path, tmp_path: Path) -> None:
         with pytest.raises(ArchiveError, match="changed since it was written"):
             import_study(changed, tmp_path / "in")
     assert [p.name for p in tmp_path.iterdir()] == ["changed.zip"]
+
+
+def test_the_documented_check_holds(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lines as they stand there, of our archive and of one with a changed byte."""
+    docs = Path(__file__).parent.parent / "docs"
+    page = (docs / "reproducibility.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    whole = archive.read_bytes()
+    Path("study.zip").write_bytes(whole)
+    exec(code, {})
+    Path("study.zip").write_bytes(whole[:99] + bytes([whole[99] ^ 1]) + whole[100:])
+    with pytest.raises(AssertionError):
+        exec(code, {})
 
 
 def test_every_changed_file_is_found_without_the_seal(archive: Path, tmp_path: Path) -> None:

@@ -11,8 +11,11 @@ import pytest
 
 from workbench import registry
 from workbench.data._packaged import card
+from workbench.harness.drive import run_study
+from workbench.harness.study import parse_study
 from workbench.registry import Family
-from workbench.report.citations import bibliography, papers
+from workbench.report.citations import Bibliography, bibliography, papers, with_statistics
+from workbench.report.write import make
 
 CITABLE: tuple[Family, ...] = (
     "strategies",
@@ -89,6 +92,42 @@ def test_what_a_study_uses_inside_is_cited() -> None:
     keys = re.findall(r"^@\w+\{([^,]+),", found.bibtex, flags=re.MULTILINE)
     assert keys == sorted({*keys})
     assert {key for keys_of in cited.values() for key in keys_of} == {*keys}
+
+
+@pytest.mark.parametrize(
+    ("words", "keys"),
+    [
+        ("Vargha and Delaney's words", ["vargha2000critique"]),
+        ("two-sided Mann-Whitney U test", ["mann1947test"]),
+        ("Wilcoxon signed-rank test, Holm-corrected", ["holm1979simple", "wilcoxon1945individual"]),
+        ("Nemenyi's test", ["demsar2006statistical", "nemenyi1963distribution"]),
+        ("Noether's formula", ["noether1987sample"]),
+        ("Lindauer and Hutter (2020)", ["lindauer2020best"]),
+        ("95 % bootstrap intervals", ["efron1979bootstrap"]),
+        ("the bootstrap parameter of a forest, and Holmes", []),
+    ],
+)
+def test_statistics_are_cited_by_what_a_page_calls_them(words: str, keys: list[str]) -> None:
+    found = with_statistics(Bibliography([], ""), f"<p>{words}</p>")
+    assert [*found.cited[0].keys] == keys
+
+
+def test_a_report_cites_the_statistics_it_names_and_no_others(tmp_path: Path) -> None:
+    data = {"name": "s", "replicates": 3, "budget": {"queries": 10}}
+    names = {"benchmarks": ["nb201/cifar10"], "strategies": ["random_search", "local_search"]}
+    run_study(parse_study(data | names), tmp_path)
+    found = make(tmp_path).content["bibliography"]
+    keys = dict(found.cited)["statistics of this report"]
+    there = {"vargha2000critique", "noether1987sample", "lindauer2020best", "hansen2021coco"}
+    assert there <= {*keys}
+    assert not [key for key in keys if key.startswith("benavoli")]
+    for authors in (
+        "Hansen and Auger and Ros and Mersmann and Tusar and Brockhoff",
+        "Agarwal and Schwarzer and Castro and Courville and Bellemare",
+    ):
+        assert f"author = {{{authors}}}" in found.bibtex
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f'<td class="text">{", ".join(keys)}</td>' in page
 
 
 def test_entries_are_well_formed_bibtex() -> None:

@@ -153,6 +153,7 @@ def test_the_report_says_what_stopping_saves(folder: Path) -> None:
     assert rows.keys() == {"last_value", "sotl_e", "support vectors"}
     assert all(0 <= row.saved < row.stopped <= 1 for row in rows.values())
     said = "\n".join(sentences(found))
+    assert "(percentage points)" in said
     assert "tells the ends of trainings best after 4 epochs of 24" in said
     assert "Stopping a training when P(final > best so far) < 0.05 saves" in said
     page = write_all(folder).report.read_text(encoding="utf-8")

@@ -329,33 +329,6 @@ def test_faults_of_predictors_are_loud(tmp_path: Path) -> None:
     assert any("3 failed" in sentence for sentence in written.verdict)
 
 
-def test_the_report_shows_every_figure_and_number(tmp_path: Path) -> None:
-    study = _study(replicates=6, benchmarks=["nb201/cifar10", "nbgraph/cora"])
-    run_study(study, tmp_path, workers=2)
-    written = write_all(tmp_path)
-    page = written.report.read_text(encoding="utf-8")
-    for title in (
-        "Quality by training size",
-        "Every predictor on every benchmark",
-        "Quality against time",
-        "Which predictor for which time",
-        "Around the best",
-        "Can the deviations be trusted?",
-        "All numbers",
-        "Repeat it",
-    ):
-        assert title in page
-    assert page.count("<svg") == 6
-    assert page.count("<script") == 1
-    assert "Wilcoxon signed-rank test over 6 replicates" in " ".join(written.verdict)
-    summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
-    taus = summary["benchmarks"]["nb201/cifar10"]["ridge (one_hot)"]["uniform"]["50"]["tau"]
-    assert taus["runs"] == 6
-    assert f"{taus['mean']:.3f}" in page
-    assert "fit_seconds" not in (tmp_path / "summary.json").read_text(encoding="utf-8")
-    assert "fit_seconds" in (tmp_path / "timing.json").read_text(encoding="utf-8")
-
-
 def test_smoke_is_small() -> None:
     study = _study(benchmarks=["nb201/cifar10", "nb201/cifar100", "nbgraph/cora"], sizes=[25, 1000])
     small = study.smoke()

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
+import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,8 +24,9 @@ from workbench.harness.drive import run_study
 from workbench.harness.energy import metered
 from workbench.harness.merge import merge
 from workbench.harness.provenance import installed, provenance, versions
-from workbench.harness.store import note_in, read_meta
+from workbench.harness.store import note_in, read_meta, read_runs
 from workbench.harness.study import parse_study
+from workbench.report.render import number
 from workbench.report.write import write_all
 
 STUDY: dict[str, Any] = {
@@ -73,6 +77,23 @@ def test_blas_is_that_of_numpy_on_one_thread() -> None:
     assert {one["threads"] for one in found} == {1}
 
 
+def test_the_report_shows_times_seed_and_libraries(tmp_path: Path) -> None:
+    """A library of threads may have no version; what is not known leaves no blank."""
+    run_study(parse_study(STUDY | {"seed": 31}), tmp_path)
+    libraries = [{"name": "openmp", "threads": 1}]
+    note_in(tmp_path, "provenance", read_meta(tmp_path)["provenance"] | {"libraries": libraries})
+    write_all(tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"<tr><td>(.*?)</td><td class=\"text\">(.*?)</td></tr>", page))
+    assert rows["numerical library"] == "openmp, 1 thread"
+    assert rows["seed"].startswith("31;")
+    runs = read_runs(tmp_path)
+    for time, what in ((runs["wall"], "wall"), (runs["cpu"], "CPU")):
+        assert f"{number(float(time.sum()), 3)} s of {what} time" in rows["time"]
+    assert platform.node() in rows["time"]
+    assert "requirements.lock" in rows["packages"]
+
+
 def test_versions_of_all_that_is_installed_are_kept_beside_what_is_compared(tmp_path: Path) -> None:
     run_study(parse_study(STUDY), tmp_path)
     meta = read_meta(tmp_path)
@@ -103,22 +124,52 @@ class _Tracker:
 
 def test_energy_of_several_calls_adds_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(energy, "_tracker", _Tracker)
-    study = parse_study(STUDY)
+    study = parse_study(STUDY | {"replicates": 4})
+
+    def stopped(done: int, of: int, failed: int) -> None:
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), metered(tmp_path / "1", True):
+        run_study(study, tmp_path / "1", shard="1/2", progress=stopped)
     for shard in ("1/2", "2/2"):
         with metered(tmp_path / shard[0], True):
             run_study(study, tmp_path / shard[0], shard=shard)
-    with metered(tmp_path / "1", True):
-        run_study(study, tmp_path / "1", shard="1/2")
     found = read_meta(tmp_path / "1")["energy"]
-    assert (found["kwh"], found["seconds"], found["runs"]) == (0.5, 4.0, 1)
+    assert (found["kwh"], found["seconds"], found["runs"]) == (0.5, 4.0, 2)
     write_all(tmp_path / "1")
     timing = json.loads((tmp_path / "1" / "timing.json").read_text(encoding="utf-8"))
     assert timing["energy"] == found
     page = (tmp_path / "1" / "report.html").read_text(encoding="utf-8")
-    assert "about 0.50 kWh in 4 s, in which 1 run ended: an estimate" in page
+    assert "about 0.50 kWh in 4 s, in which 2 runs ended: an estimate" in page
     # What parts took is not what the whole took, where one of them was not measured.
     merge([tmp_path / "1", tmp_path / "2"], tmp_path / "merged")
     assert "energy" not in read_meta(tmp_path / "merged")
+
+
+def test_a_call_in_which_no_run_ends_notes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(energy, "_tracker", _Tracker)
+    run_study(parse_study(STUDY), tmp_path)
+    with metered(tmp_path, True):
+        run_study(parse_study(STUDY), tmp_path)
+    assert "energy" not in read_meta(tmp_path)
+    # A folder may hold such an estimate from before.
+    note_in(tmp_path, "energy", {"kwh": 1.4e-06, "seconds": 0.25, "runs": 0, "by": "guess"})
+    write_all(tmp_path)
+    assert "kWh" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_run_that_went_on_and_ended_again_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a search does with a longer budget: it is stored in place of what it was."""
+    monkeypatch.setattr(energy, "_tracker", _Tracker)
+    run_study(parse_study(STUDY), tmp_path)
+    with metered(tmp_path, True), closing(sqlite3.connect(tmp_path / "study.sqlite")) as db, db:
+        db.execute("UPDATE runs SET wall = wall + 60 WHERE run = 1")
+    assert read_meta(tmp_path)["energy"]["runs"] == 1
 
 
 def test_what_was_spent_is_noted_also_where_a_study_stops(

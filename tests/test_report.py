@@ -24,7 +24,7 @@ from workbench.harness.study import load_study, parse_study
 from workbench.report.figures import curves
 from workbench.report.render import number
 from workbench.report.results import read_results
-from workbench.report.style import looks
+from workbench.report.style import looks, shared
 from workbench.report.write import Written, write_all
 
 LABEL = '<script>alert("1 & 2")</script>'
@@ -248,6 +248,12 @@ def test_looks_differ_and_stay() -> None:
     names = [f"s{i}" for i in range(20)]
     assert len(set(looks(names).values())) == 20
     assert looks(names)["s3"] == looks(names[:5])["s3"]
+    with shared(names):
+        assert looks(["s3", "other"]) == {
+            "s3": looks(names)["s3"],
+            "other": looks([*names, "x"])["x"],
+        }
+    assert looks(["s3"])["s3"] == looks(names)["s0"]
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,16 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from workbench.errors import DataMissing, StoreError, StudyError, UnknownName
 from workbench.harness.drive import run_study
 from workbench.harness.study import parse_study
 from workbench.report import printing
+from workbench.report.compare import make_comparison
 from workbench.report.formats import report
 from workbench.report.tables import Table, latex_text, tables_of
 
@@ -116,6 +119,30 @@ def test_several_studies_stand_side_by_side(folders: list[Path], tmp_path: Path)
     assert {*found.summary} == {"one", "other"}
 
 
+def test_a_strategy_looks_the_same_in_all_studies_shown(
+    folders: list[Path], tmp_path: Path
+) -> None:
+    data = _study("turned", ["nb201/cifar10"], 10)
+    names = ["regularized_evolution", "local_search", "random_search"]
+    run_study(parse_study(data | {"strategies": names}), tmp_path / "turned")
+    made = make_comparison([folders[0], tmp_path / "turned"], tmp_path / "both")
+    one, turned = (_marks(drawing.figure) for drawing in made.drawings)
+    assert {*one} == {"random_search", "local_search"}
+    assert one == {name: turned[name] for name in one}
+    assert len({*turned.values()}) == 3
+
+
+def _marks(figure: Figure) -> dict[str, tuple[str, str]]:
+    """Return colour and marker of each strategy in a figure of the ranking."""
+    ax = figure.axes[0]
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    drawn = [line for line in ax.get_lines() if line.get_marker() != "None"]
+    return {
+        names[int(np.ravel(line.get_ydata())[0])]: (str(line.get_color()), str(line.get_marker()))
+        for line in drawn
+    }
+
+
 def test_one_name_twice_is_numbered(folders: list[Path], tmp_path: Path) -> None:
     run_study(parse_study(_study("one", ["nb201/cifar10"], 10)), tmp_path / "again")
     found = report([folders[0], tmp_path / "again"], "html", tmp_path / "both")
@@ -187,3 +214,30 @@ def test_tables_are_read_with_where_they_stand() -> None:
     assert first == Table("Costs", "cifar & co", ["s", "n"], [["a", "1 2"]])
     assert first.csv() == "s,n\na,1 2\n"
     assert [second.name, third.name] == ["costs-own", "costs-2-own"]
+
+
+def test_names_do_not_change_with_the_size_of_a_study(folders: list[Path], tmp_path: Path) -> None:
+    """What folds them away may say how many rows there are; other studies have other numbers."""
+    found = report(folders[:1], "latex", tmp_path)
+    names = {path.name for path in found.paths if path.suffix == ".tex"}
+    assert "table-every-comparison.tex" in names
+    assert "table-time-to-a-target-expected-running-time-nb201-cifar10-queries.tex" in names
+    text = (tmp_path / "latex/table-every-comparison.tex").read_text(encoding="utf-8")
+    assert r"\caption{Every comparison}" in text
+    page = """<h2>All</h2><h3>Pairs</h3><details><summary>Show all 9 pairs</summary>
+    <table><thead><tr><th>s</th></tr></thead><tbody></tbody></table></details>
+    <h2>Costs</h2><table><thead><tr><th>s</th></tr></thead><tbody></tbody></table>"""
+    assert [(t.section, t.caption) for t in tables_of(page)] == [("All", "Pairs"), ("Costs", "")]
+
+
+def test_intervals_are_two_columns_of_csv() -> None:
+    columns = ["strategy", "IQM", "95 % interval", "chance", "95 % interval"]
+    rows = [
+        ["a", "0.9", "0.926 to 0.953", "\N{EN DASH}", "\N{EN DASH}"],
+        ["b", "0.8", "\N{EN DASH}", "0.6", "-0.1 to 0.7"],
+    ]
+    low, high = csv.DictReader(Table("", "", columns, rows).csv().splitlines())
+    assert (low["IQM, low"], low["IQM, high"]) == ("0.926", "0.953")
+    assert (low["chance, low"], low["chance"]) == ("", "\N{EN DASH}")
+    assert (high["IQM, low"], high["chance, low"], high["chance, high"]) == ("", "-0.1", "0.7")
+    assert Table("", "", ["from"], [["one to two"]]).csv() == "from\none to two\n"

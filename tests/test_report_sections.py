@@ -13,6 +13,7 @@ from workbench.harness.drive import run_study
 from workbench.harness.study import parse_study
 from workbench.report import overfitting
 from workbench.report.checklist import NO, YES, practices
+from workbench.report.numbers import difference
 from workbench.report.over_benchmarks import (
     complete,
     leading,
@@ -167,6 +168,18 @@ def test_overfitting_is_what_the_best_tested_training_would_have_brought(results
         assert cost.known == pytest.approx(known - np.mean(chosen))
         assert cost.right == pytest.approx(np.mean(np.array(chosen) == np.array(best)))
     assert overfitting.costs(results, "nb201/cifar10") == []
+
+
+def test_percentages_differ_by_percentage_points(results: Results) -> None:
+    """As if the accuracies of cora were percentages; it has fractions."""
+    bench = "nbgraph/cora"
+    own = np.mean([cost.own for cost in overfitting.costs(results, bench)])
+    facts = results.meta["benchmarks"]
+    other = facts[bench] | {"test": facts[bench]["test"] | {"unit": "%"}}
+    changed = results._replace(meta=results.meta | {"benchmarks": facts | {bench: other}})
+    assert f"ended {own:.2g} better on average;" in overfitting.words(results)[0]
+    assert f"ended {own:.2g} percentage points better" in overfitting.words(changed)[0]
+    assert [difference(1.0, "%"), difference(0.5, "s")] == ["1 percentage point", "0.5 s"]
 
 
 def test_chance_of_improvement_counts_pairs_of_runs(results: Results) -> None:

@@ -1,7 +1,8 @@
 """A study folder as one file: results, provenance, what was installed, and the files it needs.
 
 A zip archive whose first entry, ``MANIFEST.json``, has size and sha256 of all others, and whose
-comment has the sha256 of all bytes before it. The same folder gives the same bytes.
+comment is ``sha256:`` and the sha256 of all bytes before its 64 digits. The same folder gives the
+same bytes.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ def sealed(path: Path) -> bool:
 
 
 def seal(path: Path) -> None:
-    """Put into the comment of an archive, in place of zeros, the hash of all bytes before it."""
+    """Put into the comment of an archive, in place of zeros, the hash of all bytes before these."""
     with path.open("r+b") as file:
         digest = _hash_before_end(file)
         file.seek(-_HEX, os.SEEK_END)

@@ -28,7 +28,8 @@ _log = logging.getLogger(__name__)
 def metered(folder: Path, wanted: bool) -> Iterator[None]:
     """Estimate, where it is wanted, what is spent meanwhile on the study of a folder, and note it.
 
-    What earlier calls spent is added; a call that is killed, or ends in an error, notes nothing.
+    What earlier calls spent is added; a call that is killed, ends in an error, or in which no run
+    ended, notes nothing: what it took is not what the study takes.
 
     Raises
     ------
@@ -49,12 +50,16 @@ def metered(folder: Path, wanted: bool) -> Iterator[None]:
         raise
     finally:
         tracker.stop()
-        if mine and (folder / FILE).is_file():
-            _note(folder, tracker, max(_finished(folder) - before, 0))
+        if mine and (ended := _finished(folder) - before):
+            _note(folder, tracker, len(ended))
 
 
-def _finished(folder: Path) -> int:
-    return int(read_runs(folder)["error"].isna().sum()) if (folder / FILE).is_file() else 0
+def _finished(folder: Path) -> set[tuple[int, float]]:
+    """Return the runs of a folder that ended, with their times: a search may end once more."""
+    if not (folder / FILE).is_file():
+        return set()
+    runs = read_runs(folder)
+    return {*runs.loc[runs["error"].isna(), ["run", "wall"]].itertuples(index=False, name=None)}
 
 
 def _tracker() -> Any:

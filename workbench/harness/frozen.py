@@ -164,7 +164,7 @@ def _gpus(gpus: Any) -> str:
 _PLACES: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("git", "commit", _commit),
     ("python", "Python", str),
-    ("libraries", "sums by", _sums),
+    ("libraries", "numerical libraries", _sums),
     ("libraries", "threads of", _threads),
     ("threads_per_process", "threads a process", str),
     ("cpu", "processor", str),

@@ -1,15 +1,17 @@
 """How to cite what a study used: BibTeX, from where the sources stand already.
 
 Papers stand in the docstrings of plug-ins in one form, authors, title in quotes, venue, year and
-arXiv number, so that a plug-in brings its own; benchmarks have theirs in their cards. Docstrings
-give family names alone, and so do these entries.
+arXiv number, so that a plug-in brings its own; so they do in those of statistics, which are cited
+where a page names them; benchmarks have theirs in their cards. Docstrings give family names alone,
+and so do these entries.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from workbench import registry
@@ -33,7 +35,25 @@ _NAMED: dict[str, Family] = {
 }
 """Parameters that name plug-ins."""
 
-_STATISTICS = ("bootstrap", "improvement", "runlength", "friedman", "paired", "bayesian")
+_STATISTICS = (
+    *(f"workbench.statistics.{name}" for name in (
+        "bootstrap", "improvement", "profiles", "runlength", "comparison", "paired", "friedman",
+        "bayesian", "planning",
+    )),
+    "workbench.report.agreement",
+    "workbench.report.checklist",
+)  # fmt: skip
+"""Modules that compute or show what a page says beside the methods."""
+
+_CALLED = {
+    "Agarwal": "interquartile mean|stratified|[Pp]robability of improvement",
+    "Efron": "bootstrap interval",
+    "Dolan": "[Pp]erformance profile",
+    "Hansen": "[Rr]unning time|How soon runs come close",
+    "Demsar": "critical.difference|Nemenyi",
+    "Benavoli": "Bayesian signed-rank",
+}
+"""By what words a page names the papers of an author; those of others by the author's name."""
 
 
 class Reference(NamedTuple):
@@ -105,16 +125,34 @@ class Bibliography(NamedTuple):
 
 
 def bibliography(meta: Mapping[str, Any]) -> Bibliography:
-    """Return how to cite each benchmark, each method and the statistics of a study."""
-    study = meta["study"]
+    """Return how to cite each benchmark and each method of a study."""
     found = dict([*_methods(meta), *_benchmarks(meta)])
-    found |= {"statistics of this report": _statistics()} if study["kind"] == "strategies" else {}
+    return joined([_of(what, entries) for what, entries in found.items()])
+
+
+def with_statistics(found: Bibliography, page: str) -> Bibliography:
+    """Return a bibliography with the papers of the statistics that the text of a page names."""
+    named = [paper.bibtex() for paper in _statistics() if re.search(_words(paper), page)]
+    return joined([found, _of("statistics of this report", list(dict.fromkeys(named)))])
+
+
+def joined(found: Sequence[Bibliography]) -> Bibliography:
+    """Return bibliographies as one, each entry once."""
     entries: dict[str, str] = {}
-    for entry in (entry for of in found.values() for entry in of):
+    for entry in (entry for one in found for entry in one.bibtex.split("\n\n") if entry):
         # Where one docstring names all authors and another "et al.", the longer entry says more.
         entries[_key(entry)] = max(entries.get(_key(entry), ""), entry, key=len)
-    cited = [Cited(what, [*map(_key, of)]) for what, of in found.items()]
-    return Bibliography(cited, "\n\n".join(entries[key] for key in sorted(entries)))
+    cited: dict[str, list[str]] = {}
+    for what, keys in (item for one in found for item in one.cited):
+        cited[what] = list(dict.fromkeys([*cited.get(what, ()), *keys]))
+    return Bibliography(
+        [Cited(*item) for item in cited.items()],
+        "\n\n".join(entries[key] for key in sorted(entries)),
+    )
+
+
+def _of(what: str, entries: list[str]) -> Bibliography:
+    return Bibliography([Cited(what, [*map(_key, entries)])], "\n\n".join(entries))
 
 
 def _key(entry: str) -> str:
@@ -182,7 +220,17 @@ def _entries(family: Family, name: str) -> list[str]:
         return []
 
 
-def _statistics() -> list[str]:
-    modules = (import_module(f"workbench.statistics.{name}") for name in _STATISTICS)
-    texts = [module.__doc__ or "" for module in modules]
-    return [paper.bibtex() for text in texts for paper in papers(text)]
+def _statistics() -> list[Reference]:
+    """Return the papers that modules of statistics, and their functions, name as their sources."""
+    modules = [import_module(name) for name in _STATISTICS]
+    texts = [one.__doc__ for module in modules for one in (module, *_functions(module))]
+    return [paper for text in texts for paper in papers(text or "")]
+
+
+def _functions(module: ModuleType) -> list[Any]:
+    return [f for f in vars(module).values() if getattr(f, "__module__", None) == module.__name__]
+
+
+def _words(paper: Reference) -> str:
+    author = paper.authors[0]
+    return _CALLED.get(author, rf"\b{author}\b")

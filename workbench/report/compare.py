@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 from workbench.errors import StudyError
 from workbench.harness.store import read_meta
 from workbench.harness.study import stored_study
-from workbench.report.citations import Bibliography, Cited, bibliography
+from workbench.report.citations import joined
 from workbench.report.drawing import Drawing
 from workbench.report.render import write_page
+from workbench.report.style import shared
 from workbench.report.tables import Table, tables_of
 from workbench.report.write import Made, make
 
@@ -31,6 +32,8 @@ class Column(NamedTuple):
 def make_comparison(folders: Sequence[Path], out: Path) -> Made:
     """Write the reports of several study folders, and into ``out`` one page of all of them.
 
+    What is compared looks the same in all of these.
+
     Raises
     ------
     StudyError
@@ -47,7 +50,8 @@ def make_comparison(folders: Sequence[Path], out: Path) -> Made:
     metas = [read_meta(folder) for folder in folders]
     out.mkdir(parents=True, exist_ok=True)
     labels = _labels([meta["study"]["name"] for meta in metas])
-    made = dict(zip(labels, map(make, folders), strict=True))
+    with shared(entry.label for meta in metas for entry in stored_study(meta["study"]).entries):
+        made = dict(zip(labels, map(make, folders), strict=True))
     by_label = dict(zip(labels, metas, strict=True))
     drawings = [_first(label, one) for label, one in made.items() if one.drawings]
     shown = {
@@ -60,7 +64,7 @@ def make_comparison(folders: Sequence[Path], out: Path) -> Made:
         "shared": _shared(by_label),
         "differing": _differing(by_label),
         "scores": _scores(by_label, {label: one.summary for label, one in made.items()}),
-        "bibliography": _joined([bibliography(meta) for meta in metas]),
+        "bibliography": joined([one.content["bibliography"] for one in made.values()]),
     }
     summary = {label: one.summary for label, one in made.items()}
     return Made(write_page(out, "comparison.html", shown), summary, shown)
@@ -162,10 +166,3 @@ def _scores(
         rows = [(name, [by.get(name, {}).get("score") for by in of]) for name in names]
         found.append((bench, having, rows))
     return found
-
-
-def _joined(found: Sequence[Bibliography]) -> Bibliography:
-    """Return bibliographies as one, each entry once."""
-    entries = {e: None for one in found for e in one.bibtex.split("\n\n") if e}
-    cited = dict(c for one in found for c in one.cited)
-    return Bibliography([Cited(*item) for item in cited.items()], "\n\n".join(sorted(entries)))

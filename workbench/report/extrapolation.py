@@ -16,6 +16,7 @@ from workbench.report.numbers import (
     constant_words,
     nested,
     part_of,
+    unit_of_differences,
     with_what_is_missing,
     write_numbers,
 )
@@ -139,7 +140,8 @@ def _verdict(found: Extrapolation) -> list[str]:
 
 def _best(found: Extrapolation, bench: str) -> str:
     """Say whose error is least, and from whom it cannot be told."""
-    epoch, unit = found.reference(bench), found.meta["benchmarks"][bench]["metric"]["unit"]
+    epoch = found.reference(bench)
+    unit = unit_of_differences(found.meta["benchmarks"][bench]["metric"]["unit"])
     errors = found.means("error", bench)
     best = found.order(bench)[0]
     path = ", ".join(f"{errors[e][best]:.3g} after {e}" for e in found.epochs(bench))

@@ -9,6 +9,7 @@ import numpy as np
 from workbench import seeds
 from workbench.report.extrapolation import LAST_VALUE, Extrapolation, stopping
 from workbench.report.figures import add_legend
+from workbench.report.numbers import unit_of_differences
 from workbench.report.quality_figures import HONEST
 from workbench.report.style import INK, figure, looks, plain_log_ticks
 from workbench.statistics.bootstrap import mean_bands
@@ -54,7 +55,7 @@ def savings(found: Extrapolation, bench: str) -> Figure | None:
         look = style[row.label]
         for ax, value in ((left, row.lost), (right, 100 * row.kept)):
             ax.plot(100 * row.saved, value, look.marker, color=look.colour, ms=8, label=row.label)
-    unit = found.meta["benchmarks"][bench]["metric"]["unit"]
+    unit = unit_of_differences(found.meta["benchmarks"][bench]["metric"]["unit"])
     left.set_ylabel(f"loss in what is chosen{f', {unit}' if unit else ''}")
     right.set_ylabel("% with the same choice")
     right.set_ylim(-4, 104)

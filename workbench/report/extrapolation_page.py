@@ -9,7 +9,7 @@ import pandas as pd
 from workbench.report import extrapolation_figures as figures
 from workbench.report.drawing import Drawing, there
 from workbench.report.extrapolation import Extrapolation, sentences, stopping, table, timing
-from workbench.report.numbers import means_of
+from workbench.report.numbers import means_of, unit_of_differences
 from workbench.report.render import common, parameters_text
 
 _SHOWN = ("tau", "error", "coverage", "nll")
@@ -25,7 +25,7 @@ def content(found: Extrapolation) -> dict[str, Any]:
         "drawings": drawings(found),
         "tables": [(b, found.reference(b), found.epochs(b), table(found, b)) for b in benches],
         "stopping": [(b, stopping(found, b)) for b in benches],
-        "units": {b: facts[b]["metric"]["unit"] for b in benches},
+        "units": {b: unit_of_differences(facts[b]["metric"]["unit"]) for b in benches},
         "parameters": [
             (e["label"], e["name"], parameters_text(used[e["label"]]))
             for e in found.meta["study"]["extrapolators"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.report import funnel
+from workbench.report.numbers import unit_of_differences
 from workbench.report.results import Results
 from workbench.report.style import Look, figure, looks
 
@@ -44,7 +45,7 @@ def ablation(results: Results) -> Figure | None:
     for i, (bench, labels) in enumerate(shown):
         ax = fig.add_subplot(len(shown), 1, i + 1)
         _dots(ax, funnel.mean_regrets(results, bench, labels), style)
-        unit = results.meta["benchmarks"][bench]["metric"]["unit"]
+        unit = unit_of_differences(results.meta["benchmarks"][bench]["metric"]["unit"])
         ax.set(title=bench, xlabel=f"mean regret of the final incumbent ({unit or 'score'})")
     return fig
 

@@ -102,6 +102,17 @@ def and_list(names: Sequence[str]) -> str:
 _NAMED = 6
 
 
+def unit_of_differences(unit: str) -> str:
+    """Return the unit of differences: two percentages differ by percentage points."""
+    return "percentage points" if unit == "%" else unit
+
+
+def difference(value: float, unit: str) -> str:
+    """Return a difference in words, to two digits; that of fractions has no unit."""
+    words, of = f"{value:.2g}", unit_of_differences(unit.replace("fraction", ""))
+    return f"{words} {of.replace('points', 'point') if words == '1' else of}".rstrip()
+
+
 def means_of(measures: pd.DataFrame, entry: str, *metrics: str, **where: Any) -> pd.DataFrame:
     """Return means over replicates of some metrics, with deviation and number, a row each.
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from workbench.report.numbers import difference
 from workbench.report.results import Results
 
 
@@ -64,12 +65,12 @@ def words(results: Results) -> list[str]:
     said = []
     for bench in results.benchmarks:
         if found := costs(results, bench):
-            unit = results.meta["benchmarks"][bench]["test"]["unit"].replace("fraction", "")
-            own = np.mean([cost.own for cost in found])
+            unit = results.meta["benchmarks"][bench]["test"]["unit"]
+            own = difference(float(np.mean([cost.own for cost in found])), unit)
             right = np.mean([cost.right for cost in found])
             said.append(
                 f"{bench}: had runs chosen by test what they chose by validation, they would have"
-                f" ended {own:.2g}{f' {unit}' if unit else ''} higher on average; in"
+                f" ended {own} better on average; in"
                 f" {100 * right:.0f} % of runs both choose the same."
             )
     return said

@@ -11,7 +11,7 @@ import pandas as pd
 from workbench import seeds
 from workbench.report.figures import add_legend
 from workbench.report.quality import Quality
-from workbench.report.style import INK, Look, figure, looks, plain_log_ticks
+from workbench.report.style import INK, Look, figure, looks, plain_log_ticks, shapes
 from workbench.statistics.bootstrap import mean_bands
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ HONEST = (0.80, 0.97)
 
 _COLUMNS = 3
 _SHOWN = 7
-_COLOURS = 8
 _GREY = "#888888"
-_FRONT = "#D55E00"
 _GRID = 160
 
 
@@ -45,7 +43,7 @@ def by_size(quality: Quality, order: Sequence[str]) -> Figure | None:
     return fig
 
 
-def against_cost(quality: Quality, bench: str) -> Figure | None:
+def against_cost(quality: Quality, bench: str, order: Sequence[str]) -> Figure | None:
     """Return tau against seconds of a fit and of a prediction, best trade-offs joined."""
     size = quality.reference
     tau = quality.means("tau", size)[bench].dropna().sort_values(ascending=False)
@@ -56,7 +54,7 @@ def against_cost(quality: Quality, bench: str) -> Figure | None:
     words = ("CPU seconds of a fit", "CPU seconds of a prediction")
     for ax, metric, label in zip(panels, ("fit_seconds", "query_seconds"), words, strict=True):
         seconds = quality.means(metric, size)[bench][tau.index]
-        front = _trade_off(ax, seconds, tau)
+        front = _trade_off(ax, seconds, tau, looks(order))
         ax.set(xscale="log", xlabel=label)
         plain_log_ticks(ax.xaxis)
         ax.grid(color=_GREY, alpha=0.2)
@@ -129,15 +127,13 @@ def coverage(quality: Quality) -> Figure | None:
     if found.empty:
         return None
     found = found.loc[found.median(axis=1).sort_values().index]
-    style = looks(quality.benchmarks)
+    style = shapes(quality.benchmarks)
     fig = figure(9.6, 0.28 * len(found) + 1.5)
     ax = fig.add_subplot()
     ax.axvspan(*HONEST, color=_GREY, alpha=0.18, lw=0, label="80 to 97 %")
     ax.axvline(0.9, color=_GREY, lw=1)
     for bench in quality.benchmarks:
-        look = style[bench]
-        ax.plot(found[bench], range(len(found)), look.marker, color=look.colour, ms=5, mew=0,
-                alpha=0.8, label=bench)  # fmt: skip
+        ax.plot(found[bench], range(len(found)), ms=5, label=bench, **style[bench])
     ax.set_yticks(range(len(found)), found.index)
     ax.set_ylim(-0.6, len(found) - 0.4)
     ax.set_xlabel("part of the truth inside the 90 % intervals")
@@ -153,14 +149,13 @@ def test_sets(quality: Quality, bench: str) -> Figure | None:
     first = taus[quality.first_set].sort_values()
     if len(sets) < 2 or first.empty:
         return None
-    style = looks(sets)
+    style = shapes(sets)
     fig = figure(9.6, 0.26 * len(first) + 1.5)
     ax = fig.add_subplot()
     both = pd.DataFrame(taus).loc[first.index]
     ax.hlines(range(len(first)), both.min(axis=1), both.max(axis=1), color=_GREY, lw=1.2)
     for name in sets:
-        look = style[name]
-        ax.plot(both[name], range(len(first)), look.marker, color=look.colour, label=name, ms=6)
+        ax.plot(both[name], range(len(first)), ms=6, label=name, **style[name])
     ax.set_yticks(range(len(first)), first.index)
     ax.set_ylim(-0.6, len(first) - 0.4)
     ax.set_xlabel(f"Kendall's tau at n = {quality.reference}, {bench}")
@@ -193,19 +188,23 @@ def _panel(ax: Axes, quality: Quality, bench: str, style: Mapping[str, Look]) ->
     ax.grid(axis="y", color=_GREY, alpha=0.2)
 
 
-def _trade_off(ax: Axes, seconds: pd.Series, tau: pd.Series) -> list[str]:
+def _trade_off(
+    ax: Axes, seconds: pd.Series, tau: pd.Series, style: Mapping[str, Look]
+) -> list[str]:
     """Draw one point a predictor; join, and return, those that nothing beats in both."""
     front = _front(seconds, tau)
-    ax.step(seconds[front], tau[front], where="post", color=_FRONT, lw=1.2, zorder=1)
-    ax.plot(seconds, tau, "o", color=_GREY, ms=4, zorder=2)
-    ax.plot(seconds[front], tau[front], "o", color=_FRONT, ms=6, zorder=3)
+    ax.step(seconds[front], tau[front], where="post", color=INK, lw=1.2, zorder=1)
+    for name, look in style.items():
+        if name in tau:
+            ax.plot(seconds[name], tau[name], look.marker, color=look.colour, label=name,
+                    ms=7 if name in front else 5, zorder=2 + (name in front))  # fmt: skip
     return front
 
 
 def _name_front(ax: Axes, seconds: pd.Series, tau: pd.Series) -> None:
     for name in _front(seconds, tau):
         ax.annotate(name, (seconds[name], tau[name]), xytext=(5, -9), textcoords="offset points",
-                    fontsize=7, color=_FRONT)  # fmt: skip
+                    fontsize=7, fontweight="bold")  # fmt: skip
 
 
 def _front(seconds: pd.Series, tau: pd.Series) -> list[str]:
@@ -223,7 +222,7 @@ def _name_points(ax: Axes, seconds: pd.Series, tau: pd.Series, front: Sequence[s
         ax.annotate(
             str(name), (seconds[name], tau[name]), xytext=(1.03, place),
             textcoords=("axes fraction", "data"), fontsize=8, va="center",
-            color=_FRONT if name in front else INK,
+            fontweight="bold" if name in front else "normal",
             arrowprops={"arrowstyle": "-", "lw": 0.4, "color": _GREY, "alpha": 0.7},
         )  # fmt: skip
 
@@ -249,8 +248,9 @@ def _map(ax: Axes, points: list[_Point], training: float, order: Sequence[str]) 
     shown = {points[i].label for i in np.unique(chosen).tolist() if i >= 0}
     names = [name for name in order if name in shown]
     style = looks(order)
-    places = [order.index(name) // _COLOURS for name in names]
-    colours = [_lighter(to_rgb(style[n].colour), i) for n, i in zip(names, places, strict=True)]
+    all_of = [style[name].colour for name in order]
+    again = [all_of[: order.index(name)].count(style[name].colour) for name in names]
+    colours = [_lighter(to_rgb(style[n].colour), i) for n, i in zip(names, again, strict=True)]
     codes = np.array([*(names.index(p.label) if p.label in shown else -1 for p in points), -1])
     drawn = np.ma.masked_less(codes[chosen].T, 0)
     ax.pcolormesh(across, up, drawn, cmap=ListedColormap(colours), vmin=-0.5,

@@ -9,7 +9,7 @@ import pandas as pd
 
 from workbench.report import quality_figures as figures
 from workbench.report.drawing import Drawing, there
-from workbench.report.numbers import means_of
+from workbench.report.numbers import means_of, unit_of_differences
 from workbench.report.quality import Quality, timing
 from workbench.report.quality_words import mean_table, ranking, sentences
 from workbench.report.render import common, parameters_text
@@ -26,7 +26,7 @@ def content(quality: Quality) -> dict[str, Any]:
         "reference": quality.reference,
         "first_set": quality.first_set,
         "tables": [(b, quality.sizes(b), mean_table(quality, b)) for b in benches],
-        "units": {b: facts[b]["metric"]["unit"] for b in benches},
+        "units": {b: unit_of_differences(facts[b]["metric"]["unit"]) for b in benches},
         "parameters": [
             (e["label"], e["name"], _encoding(used[e["label"]]), _without(used[e["label"]]))
             for e in quality.meta["study"]["predictors"]
@@ -67,9 +67,9 @@ def drawings(quality: Quality) -> list[Drawing]:
         (
             "time",
             f"Quality against time, {first}",
-            figures.against_cost(quality, first),
+            figures.against_cost(quality, first, order),
             f"At n = {n}, on one thread, encoding included. What is joined is beaten by nothing"
-            " that is as quick, and named in colour in its own panel.",
+            " that is as quick, and named in bold in its own panel.",
             numbers(*times, size=n, benchmark=first),
         ),
         (
@@ -93,7 +93,8 @@ def drawings(quality: Quality) -> list[Drawing]:
             "Can the deviations be trusted?",
             figures.coverage(quality),
             f"Part of the truth inside 90 % intervals at n = {n}; the line is what it should be."
-            " Left of the band a predictor is too sure, right of it too unsure.",
+            " Left of the band a predictor is too sure, right of it too unsure. Shapes tell"
+            " benchmarks.",
             numbers("coverage", size=n),
         ),
     ]

@@ -11,6 +11,7 @@ import pandas as pd
 from workbench.report.numbers import and_list, constant_words, with_what_is_missing
 from workbench.report.quality import Quality
 from workbench.report.quality_figures import HONEST
+from workbench.report.quality_lead import lead, lead_words
 from workbench.statistics.comparison import LEVEL
 from workbench.statistics.paired import Difference, against, against_the_best, least_signed_rank_p
 from workbench.types import Floats
@@ -43,9 +44,11 @@ def _verdict(quality: Quality) -> list[str]:
     ranks = ranking(quality)
     if ranks.empty:
         return ["No verdict: no run has finished yet."]
-    said = [_winner(quality, ranks), *_by_benchmark(quality)]
+    ahead = lead(quality, [str(label) for label in ranks.index])
+    first, *few = lead_words(ahead) if ahead else [""]
+    said = [_winner(quality, ranks), first, *_by_benchmark(quality)]
     said += [_across(quality, str(ranks.index[0]))] if len(ranks) > 1 else []
-    said += [_intervals(quality), constant_words(quality.measures)]
+    said += [_intervals(quality), constant_words(quality.measures), *few]
     return [sentence for sentence in said if sentence]
 
 

@@ -6,7 +6,7 @@ import base64
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pandas as pd
 from workbench.harness.energy import ENERGY
 from workbench.harness.study import stored_study
 from workbench.report.checklist import practices
-from workbench.report.citations import bibliography
+from workbench.report.citations import Bibliography, bibliography, with_statistics
 from workbench.statistics.bootstrap import Interval
 
 
@@ -25,6 +25,21 @@ def write_page(folder: Path, template: str, content: Mapping[str, Any]) -> Path:
 
     ``content`` is what the template shows, and its ``drawings``.
     """
+    path = folder / "report.html"
+    figures = [drawing.shown() for drawing in content["drawings"]]
+    write_text(path, with_contents(_rendered(template, content, figures)) + "\n")
+    return path
+
+
+def cited(template: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a page shows, its bibliography with the statistics that the page names."""
+    bare = {**content, "bibliography": Bibliography([], "")}
+    captions = [f"{drawing.title}. {drawing.caption}" for drawing in content["drawings"]]
+    page = "\n".join([_rendered(template, bare, []), *captions])
+    return {**content, "bibliography": with_statistics(content["bibliography"], page)}
+
+
+def _rendered(template: str, content: Mapping[str, Any], figures: Sequence[Any]) -> str:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
@@ -36,11 +51,7 @@ def write_page(folder: Path, template: str, content: Mapping[str, Any]) -> Path:
     environment.filters["number"] = number
     environment.filters["fixed"] = fixed
     environment.filters |= {"link": link, "between": between, "open_end": open_end}
-    path = folder / "report.html"
-    figures = [drawing.shown() for drawing in content["drawings"]]
-    page = environment.get_template(template).render(**content, figures=figures)
-    write_text(path, with_contents(page) + "\n")
-    return path
+    return environment.get_template(template).render(**content, figures=figures)
 
 
 def with_contents(page: str) -> str:
@@ -68,6 +79,12 @@ def common(meta: Mapping[str, Any], runs: pd.DataFrame, what: str) -> dict[str, 
         "study": meta["study"],
         "provenance": meta["provenance"],
         "energy": meta.get(ENERGY),
+        "took": {
+            "runs": len(runs),
+            "wall": float(runs["wall"].sum()),
+            "cpu": float(runs["cpu"].sum()),
+            "hosts": sorted(runs["host"].unique()),
+        },
         "fingerprint": meta["fingerprint"],
         "study_json": stored_study(meta["study"]).compact(),
         "warnings": warnings_of(meta),

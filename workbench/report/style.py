@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from matplotlib.axis import Axis
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7F7F7F")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_FILLS = ("full", "none", "left", "top", "right", "bottom")
 _UNIT = 0.8
 INK = "#010203"
 """A colour that nothing else has; ``svg`` replaces it by the page's own."""
@@ -30,10 +33,37 @@ class Look(NamedTuple):
 
 
 def looks(names: Sequence[str]) -> dict[str, Look]:
-    """Return a look for each name, by its position in the study."""
-    many = len(_COLOURS)
+    """Return a look for each name, by its position in the study, or among those ``shared``."""
+    many, places = len(_COLOURS), list(dict.fromkeys([*_shared.get(), *names]))
     return {
         name: Look(_COLOURS[i % many], _MARKERS[(i + i // many) % many])
+        for i, name in enumerate(places)
+        if name in names
+    }
+
+
+@contextmanager
+def shared(names: Iterable[str]) -> Iterator[None]:
+    """Give names the looks of their places among these while it lasts, in whatever is drawn."""
+    before = _shared.set(tuple(names))
+    try:
+        yield
+    finally:
+        _shared.reset(before)
+
+
+_shared: ContextVar[tuple[str, ...]] = ContextVar("shared", default=())
+
+
+def shapes(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return for what is not compared, such as benchmarks, markers in ink, as ``plot`` takes them.
+
+    Colours are those of what is compared.
+    """
+    many = len(_MARKERS)
+    return {
+        name: {"marker": _MARKERS[i % many], "fillstyle": _FILLS[i // many % len(_FILLS)]}
+        | {"color": INK, "linestyle": "none", "alpha": 0.7}
         for i, name in enumerate(names)
     }
 

@@ -24,10 +24,15 @@ class Table(NamedTuple):
         return re.sub(r"[^a-z0-9]+", "-", words).strip("-")[:80].rstrip("-")
 
     def csv(self) -> str:
-        """Return the table as CSV."""
+        """Return the table as CSV; intervals are two columns, called after the one before them."""
         text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerows([self.columns, *self.rows])
+        columns: list[tuple[str, ...]] = []
+        for i, (name, *cells) in enumerate(zip(self.columns, *self.rows, strict=True)):
+            ends = _ends(cells)
+            of = self.columns[max(i - 1, 0)]
+            named = [(f"{of}, low", *ends[0]), (f"{of}, high", *ends[1])] if ends else []
+            columns += named or [(name, *cells)]
+        csv.writer(text, lineterminator="\n").writerows(zip(*columns, strict=True))
         return text.getvalue()
 
     def latex(self) -> str:
@@ -68,6 +73,18 @@ def tables_of(page: str) -> list[Table]:
     return list(found.values())
 
 
+_INTERVAL = re.compile(r"([-+\d.,e]+) to ([-+\d.,e∞]+)|\N{EN DASH}()()")
+"""A cell that holds an interval, or that there is none."""
+
+
+def _ends(cells: list[str]) -> list[list[str]]:
+    """Return both ends of a column of intervals; nothing of any other column."""
+    found = [match.groups("") for cell in cells if (match := _INTERVAL.fullmatch(cell))]
+    if len(found) < len(cells) or not any(low for low, *_ in found):
+        return []
+    return [[low for low, *_ in found], [high for _, high, *_ in found]]
+
+
 _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
@@ -82,12 +99,16 @@ def latex_text(text: str) -> str:
 
 
 class _Reader(HTMLParser):
-    """Collects tables; a caption is that of the table or the summary of what is folded around."""
+    """Collects tables; a caption is the heading within a section, and that of the table.
+
+    A table without one has the summary of what is folded around it, which says what it is of, but
+    not one that asks to open it, and may say how much there is.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.tables: list[Table] = []
-        self._texts = {"h2": "", "summary": "", "caption": ""}
+        self._texts = {"h2": "", "h3": "", "summary": "", "caption": ""}
         self._into: str | None = None
         self._head: list[str] = []
         self._rows: list[list[str]] = []
@@ -102,6 +123,8 @@ class _Reader(HTMLParser):
             self._cells.append("")
         elif tag in self._texts:
             self._texts[tag], self._into = "", tag
+            if tag == "h2":
+                self._texts["h3"] = ""
 
     def handle_data(self, data: str) -> None:
         if self._into:
@@ -120,5 +143,9 @@ class _Reader(HTMLParser):
         elif tag == "details":
             self._texts["summary"] = ""
         elif tag == "table" and self._head:
-            caption = self._texts["caption"] or self._texts["summary"]
-            self.tables.append(Table(self._texts["h2"], caption, self._head, self._rows))
+            self.tables.append(Table(self._texts["h2"], self._caption(), self._head, self._rows))
+
+    def _caption(self) -> str:
+        summary = self._texts["summary"]
+        own = self._texts["caption"] or ("" if summary.startswith("Show ") else summary)
+        return ". ".join(filter(None, [self._texts["h3"], own]))

@@ -19,7 +19,7 @@ from workbench.report import (
     search_page,
 )
 from workbench.report.drawing import Drawing
-from workbench.report.render import write_page
+from workbench.report.render import cited, write_page
 from workbench.report.results import read_results, write_results
 
 
@@ -64,7 +64,8 @@ def make(folder: Path) -> Made:
     """Write what ``write_all`` writes, and return it with what the page shows."""
     kind = read_meta(folder)["study"]["kind"]
     check_rows(folder)
-    shown, summary = _KINDS[kind](folder)
+    found, summary = _KINDS[kind](folder)
+    shown = cited(f"{kind}.html", found)
     return Made(write_page(folder, f"{kind}.html", shown), summary, shown)
 
 

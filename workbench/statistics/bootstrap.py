@@ -1,8 +1,10 @@
 """Stratified bootstrap intervals: runs are resampled within each task.
 
-Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice", 2021,
-arXiv:2108.13264; the percentile method of Efron, 1979. Scores come in as ``(runs, tasks)``, NaN
-where a task has fewer runs (``aggregates.stacked``). What few runs do to intervals: ``trust``.
+Agarwal, Schwarzer, Castro, Courville and Bellemare, "Deep Reinforcement Learning at the Edge of the
+Statistical Precipice", NeurIPS 2021, arXiv:2108.13264; the percentile method is of Efron,
+"Bootstrap Methods: Another Look at the Jackknife", Annals of Statistics 7, 1979. Scores come in as
+``(runs, tasks)``, NaN where a task has fewer runs (``aggregates.stacked``). What few runs do to
+intervals: ``trust``.
 """
 
 from __future__ import annotations

@@ -50,7 +50,11 @@ def compare_all(scores: Mapping[str, Mapping[str, Floats]]) -> list[Comparison]:
 
 
 def mann_whitney(a: Floats, b: Floats) -> tuple[float, float]:
-    """Return P(a > b) + P(a = b) / 2 and the two-sided p value; 0.5 and 1 where all are equal."""
+    """Return P(a > b) + P(a = b) / 2 and the two-sided p value; 0.5 and 1 where all are equal.
+
+    Mann and Whitney, "On a Test of Whether One of Two Random Variables Is Stochastically Larger
+    than the Other", Annals of Mathematical Statistics 18, 1947.
+    """
     from scipy.stats import mannwhitneyu
 
     if np.ptp(np.concatenate([a, b])) == 0:
@@ -68,7 +72,11 @@ def least_p(runs: int) -> float:
 
 
 def holm(p: Floats) -> Floats:
-    """Return p values adjusted by Holm's step-down method (Holm 1979), in the same order."""
+    """Return p values adjusted by Holm's step-down method, in the same order.
+
+    Holm, "A Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of
+    Statistics 6, 1979.
+    """
     order = np.argsort(p, kind="stable")
     steps = (len(p) - np.arange(len(p))) * p[order]
     adjusted = np.empty_like(p, dtype=np.float64)

@@ -31,6 +31,9 @@ class Friedman(NamedTuple):
 def friedman(scores: Floats) -> Friedman:
     """Return Friedman's test with Iman and Davenport's correction, of ``(s, tasks)`` scores.
 
+    Friedman, "The Use of Ranks to Avoid the Assumption of Normality Implicit in the Analysis of
+    Variance", Journal of the American Statistical Association 32, 1937.
+
     Raises
     ------
     ValueError
@@ -56,9 +59,10 @@ def friedman_chi2(ranks: Floats, tasks: int) -> float:
 def iman_davenport(chi2: float, tasks: int, strategies: int) -> tuple[float, float]:
     """Return the F statistic of a Friedman chi-squared and its p value.
 
-    Iman and Davenport, "Approximations of the Critical Region of the Friedman Statistic", 1980:
-    the chi-squared distribution is undesirably conservative. F is infinite where all tasks rank
-    strategies alike; p is then the exact chance of that, 1 / s!**(tasks - 1).
+    Iman and Davenport, "Approximations of the Critical Region of the Friedman Statistic",
+    Communications in Statistics, Theory and Methods 9, 1980: the chi-squared distribution is
+    undesirably conservative. F is infinite where all tasks rank strategies alike; p is then the
+    exact chance of that, 1 / s!**(tasks - 1).
     """
     from scipy.stats import f
 
@@ -72,8 +76,9 @@ def iman_davenport(chi2: float, tasks: int, strategies: int) -> tuple[float, flo
 def critical_difference(strategies: int, tasks: int, level: float = LEVEL) -> float:
     """Return by how much two mean ranks must differ to be told apart, by Nemenyi's test.
 
-    Nemenyi 1963: the studentized range with infinitely many degrees of freedom, over root 2, times
-    the standard error of a mean rank's difference. It guards against all pairs at once.
+    Nemenyi, "Distribution-free Multiple Comparisons", thesis, Princeton University, 1963: the
+    studentized range with infinitely many degrees of freedom, over root 2, times the standard error
+    of a mean rank's difference. It guards against all pairs at once.
     """
     from scipy.stats import studentized_range
 

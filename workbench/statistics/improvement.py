@@ -12,7 +12,8 @@ def vargha_delaney(a: Floats, b: Floats) -> float:
     """Return P(a > b) + P(a = b) / 2 over all pairs of a run of each, in [0, 1]; .5 is no effect.
 
     The A measure of Vargha and Delaney, "A Critique and Improvement of the CL Common Language
-    Effect Size Statistics of McGraw and Wong", 2000; it is the Mann-Whitney U over its largest
+    Effect Size Statistics of McGraw and Wong", Journal of Educational and Behavioral Statistics 25,
+    2000; it is the Mann-Whitney U over its largest
     value. Samples are ``(n,)`` and ``(m,)``, higher is better.
     """
     ordered = np.sort(b)

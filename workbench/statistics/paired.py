@@ -66,7 +66,10 @@ def all_pairs(scores: Mapping[str, Floats]) -> list[Difference]:
 
 
 def signed_rank(differences: Floats) -> float:
-    """Return the two-sided p value of Wilcoxon's signed-rank test; 1 where all are 0."""
+    """Return the two-sided p value of Wilcoxon's signed-rank test; 1 where all are 0.
+
+    Wilcoxon, "Individual Comparisons by Ranking Methods", Biometrics Bulletin 1, 1945.
+    """
     from scipy.stats import wilcoxon
 
     if not differences.any():

@@ -14,10 +14,11 @@ def runs_needed(
 ) -> int | None:
     """Return how many runs of each the Mann-Whitney U test needs; None where there is no effect.
 
-    Noether, "Sample Size Determination for Some Common Nonparametric Tests", 1987: of two samples
-    of n each, n = (z(1 - level / 2) + z(power))^2 / (6 (P(a > b) - 1/2)^2), and never so few that
-    the exact test could not reach the level. The formula takes the variance where there is no
-    effect, so that from P of about .9 on it asks for more than are needed.
+    Noether, "Sample Size Determination for Some Common Nonparametric Tests", Journal of the
+    American Statistical Association 82, 1987: of two samples of n each, n = (z(1 - level / 2) +
+    z(power))^2 / (6 (P(a > b) - 1/2)^2), and never so few that the exact test could not reach the
+    level. The formula takes the variance where there is no effect, so that from P of about .9 on it
+    asks for more than are needed.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """Performance profiles: which share of runs is better than any given score.
 
-Dolan and More 2002, arXiv:cs/0102001, as the run-score distributions of Agarwal et al. 2021,
-arXiv:2108.13264. A profile above another everywhere means stochastic dominance; where two cross,
+Dolan and More, "Benchmarking Optimization Software with Performance Profiles", Mathematical
+Programming 91, 2002, arXiv:cs/0102001, as the run-score distributions of Agarwal et al. 2021. A
+profile above another everywhere means stochastic dominance; where two cross,
 which one is better depends on what score is asked for.
 """
 

@@ -1,7 +1,10 @@
 """How long it takes to reach a target: run lengths, their distribution, expected running time.
 
-Hansen et al., "COCO: Performance Assessment", 2016, arXiv:1605.03560. A target is a regret to get
-down to; a run length is the budget spent when a run first did, infinite where it never did.
+Hansen, Auger, Brockhoff, Tusar and Tusar, "COCO: Performance Assessment", 2016, arXiv:1605.03560;
+Hansen, Auger, Ros, Mersmann, Tusar and Brockhoff, "COCO: A Platform for Comparing Continuous
+Optimizers in a Black-Box Setting", Optimization Methods and Software 36, 2021, arXiv:1603.08785. A
+target is a regret to get down to; a run length is the budget spent when a run first did, infinite
+where it never did.
 """
 
 from __future__ import annotations
