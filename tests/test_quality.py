@@ -21,6 +21,7 @@ from workbench.report.quality_lead import lead
 from workbench.report.quality_page import drawings
 from workbench.report.quality_words import sentences
 from workbench.report.style import INK
+from workbench.report.tables import tables_of
 from workbench.report.write import write_all
 from workbench.types import Floats
 
@@ -55,6 +56,8 @@ def test_the_report_shows_every_figure_and_number(folder: Path) -> None:
     taus = summary["benchmarks"][FIRST]["ridge (one_hot)"]["uniform"]["50"]["tau"]
     assert taus["runs"] == 6
     assert f"{taus['mean']:.3f}" in page
+    named = {table.name: table.caption for table in tables_of(page)}
+    assert named["all-numbers-nb201-cifar10"] == f"{FIRST}: regret in percentage points"
     assert "fit_seconds" not in (folder / "summary.json").read_text(encoding="utf-8")
     assert "fit_seconds" in (folder / "timing.json").read_text(encoding="utf-8")
 
