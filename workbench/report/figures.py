@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from workbench import seeds
+from workbench.report.numbers import unit_of_differences
 from workbench.report.results import Results
 from workbench.report.style import Look, figure, looks, powers_of_ten
 from workbench.statistics.bootstrap import Interval, mean_bands
@@ -176,7 +177,7 @@ def _panel(
     ax.set_yscale("log")
     ax.set_ylim(lowest / 1.5, highest * 1.2)
     _plain_ticks(ax)
-    unit = facts["metric"]["unit"]
+    unit = unit_of_differences(facts["metric"]["unit"])
     ax.set_ylabel(f"regret ({unit})" if unit else "regret")
     if axis == "query":
         ax.set_xlabel("queries")

@@ -57,7 +57,9 @@ def _winner(quality: Quality, ranks: pd.Series) -> str:
     benches = quality.complete(size) or quality.benchmarks
     first = next(b for b in quality.benchmarks if best in quality.of("tau", b))
     found = quality.of("tau", first)[best]
-    taus = ", ".join(f"{np.nanmean(tau):.3f} from {n:,}" for n, tau in found.items())
+    # Of many sizes the two ends and the one that ranks.
+    named = [*found] if len(found) < 5 else sorted({min(found), size, max(found)} & {*found})
+    taus = ", ".join(f"{np.nanmean(found[n]):.3f} from {n:,}" for n in named)
     over = f"over {len(benches)} benchmarks" if len(benches) > 1 else f"on {benches[0]}"
     if left := len(quality.benchmarks) - len(benches):
         over += f" ({left} more, on which not all were compared, are left out)"

@@ -114,7 +114,7 @@ def plain_log_ticks(*axes: Axis) -> None:
 
     large = EngFormatter(sep="")
     for axis in axes:
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
         axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}" if v < 1 else large(v)))
         axis.set_minor_formatter(NullFormatter())
 
