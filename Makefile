@@ -10,7 +10,7 @@ demo: .venv/installed
 	$(RUN) -m workbench demo
 
 test: .venv/installed-dev
-	$(RUN) -m pytest -n auto
+	$(RUN) -m pytest -n auto --dist loadfile
 
 lint: .venv/installed-dev
 	$(RUN) -m ruff check .
