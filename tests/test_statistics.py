@@ -157,6 +157,10 @@ def test_verdict_knows_what_holds_over_benchmarks() -> None:
     said = verdict(pooled, comparisons, 30, "100 queries", differences)
     assert any("really better than random_search, with the 12 benchmarks" in one for one in said)
     assert not any("better than random search" in one for one in said)
+    five = {name: values[:5] for name, values in means.items()}
+    few = [c for c in comparisons if c.task in ("t0", "t1", "t2", "t3", "t4")]
+    said = verdict(pooled, few, 30, "100 queries", all_pairs(five))
+    assert "What holds on benchmarks in general, 5 of them are too few to show." in said
     alone = verdict(pooled, comparisons, 30, "100 queries")
     assert any("No benchmark shows that middling and good do" in one for one in alone)
 

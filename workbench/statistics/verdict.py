@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from workbench.statistics.bootstrap import Interval
 from workbench.statistics.comparison import LEVEL, Comparison, least_p
-from workbench.statistics.paired import Difference
+from workbench.statistics.paired import Difference, least_signed_rank_p
 from workbench.statistics.trust import ENOUGH, trusted
 
 
@@ -138,6 +138,8 @@ def _over_tasks(best: str, differences: Sequence[Difference], tasks: int) -> lis
     mine = [d for d in differences if best in (d.best, d.other)]
     if not mine:
         return []
+    if least_signed_rank_p(tasks) * len(differences) >= LEVEL:
+        return [f"What holds on benchmarks in general, {tasks} of them are too few to show."]
     better = [d.other for d in mine if d.real and d.best == best]
     worse = [d.best for d in mine if d.real and d.other == best]
     test = f"with the {tasks} benchmarks as the sample (Wilcoxon's signed-rank test, Holm)"
