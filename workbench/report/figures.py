@@ -177,7 +177,7 @@ def _panel(
     ax.set_yscale("log")
     ax.set_ylim(lowest / 1.5, highest * 1.2)
     _plain_ticks(ax)
-    unit = unit_of_differences(facts["metric"]["unit"])
+    unit = unit_of_differences(facts["metric"]["unit"]).replace("percentage", "%")
     ax.set_ylabel(f"regret ({unit})" if unit else "regret")
     if axis == "query":
         ax.set_xlabel("queries")
