@@ -218,7 +218,7 @@ def test_a_file_that_was_altered_is_one_error(folder: Path, tmp_path: Path) -> N
     shutil.copytree(folder, tmp_path / "altered")
     with closing(sqlite3.connect(tmp_path / "altered" / "study.sqlite")) as db, db:
         db.execute("DELETE FROM runs WHERE run = 3")
-    with pytest.raises(StoreError, match=r"trials of a run that it does not list\); move it away"):
+    with pytest.raises(StoreError, match=r"was altered: it has trials of a run that it does not"):
         write_all(tmp_path / "altered")
 
 

@@ -18,7 +18,7 @@ from workbench.harness.frozen import (
 from workbench.harness.kinds import kind_of
 from workbench.harness.sections import Study
 from workbench.harness.shard import WHOLE, Shard
-from workbench.harness.store import FILE, open_store, read_digests, read_meta, writer_of
+from workbench.harness.store import FILE, check_rows, open_store, read_digests, read_meta, writer_of
 from workbench.harness.study import stored_study
 
 Names = tuple[str, str]
@@ -93,6 +93,7 @@ def merge(folders: Iterable[Path | str], out: Path | str | None = None) -> Merge
 
 
 def _read(folder: Path) -> Part:
+    check_rows(folder)
     meta = read_meta(folder)
     check_format(meta, folder)
     if writer := writer_of(folder):

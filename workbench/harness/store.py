@@ -179,7 +179,10 @@ def check_rows(folder: Path) -> None:
     """
     with _reader(folder) as db:
         if stray := db.execute("PRAGMA foreign_key_check").fetchone():
-            raise _damaged(folder / FILE, f"{stray[0]} of a run that it does not list")
+            raise StoreError(
+                f"{folder / FILE} was altered: it has {stray[0]} of a run that it does not list;"
+                " the same `workbench run` does that run again"
+            )
 
 
 def note_in(folder: Path, key: str, value: Any) -> None:
@@ -375,7 +378,7 @@ def _read_only(path: Path) -> str:
     return f"{path.resolve().as_uri()}?mode=ro"
 
 
-def _damaged(path: Path, error: Exception | str) -> StoreError:
+def _damaged(path: Path, error: Exception) -> StoreError:
     return StoreError(f"{path} cannot be read ({error}); move it away and run the study again")
 
 

@@ -118,7 +118,9 @@ def _verdict(
     # Of one strategy alone there is nothing complete to compare, but there are its runs.
     ended = complete(results) or results.scores("normalised")
     runs = min((len(v) for s in ended.values() for v in s.values() if len(v)), default=0)
-    said = verdict(scores, comparisons, runs, budget_words(results.meta["study"]), over)
+    chance = lead[0].chance if lead else None
+    words = budget_words(results.meta["study"])
+    said = verdict(scores, comparisons, runs, words, over, chance)
     if lead:
         said[1:1] = [_chance(lead[0], len(complete(results))), *_hangs(results), *_shorter(results)]
     return with_what_is_missing(said, results.meta, results.runs)

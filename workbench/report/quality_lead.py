@@ -91,6 +91,8 @@ def lead_words(found: Lead) -> list[str]:
         f" {100 * found.higher:.0f} % of replicates."
     )
     few = small_study(found.runs, many)
+    if few and many > 1:
+        few = few.replace(" each", ", at the fewest,", 1)
     return [f"{said} {_tested(found)}", *([few] if few else [])]
 
 
@@ -118,4 +120,6 @@ def _of(found: Lead) -> str:
     tested, many = len(found.tests), len(found.benchmarks)
     shown = any(test.real for test in found.tests)
     enough = " with enough replicates" if tested < many else ""
+    if not shown and tested == 1:
+        return f" on the one benchmark{enough}"
     return f" {'of' if shown else 'on any of'} {counted(tested, 'benchmark')}{enough}"

@@ -63,9 +63,13 @@ def _winner(quality: Quality, ranks: pd.Series) -> str:
     over = f"over {len(benches)} benchmarks" if len(benches) > 1 else f"on {benches[0]}"
     if left := len(quality.benchmarks) - len(benches):
         over += f" ({left} more, on which not all were compared, are left out)"
-    place = f"mean rank {ranks.iloc[0]:.1f} of {len(ranks)}" if len(benches) > 1 else "first"
+    first_place = (
+        f"has the best mean rank, {ranks.iloc[0]:.1f} of {len(ranks)} {over},"
+        if len(benches) > 1
+        else f"is highest {over}"
+    )
     return (
-        f"{best} orders unseen architectures best from {size} trained ones: {place} {over} by"
+        f"{best} {first_place} at ordering unseen architectures from {size} trained ones, by"
         f" Kendall's tau. On {first} it reaches {taus}."
     )
 

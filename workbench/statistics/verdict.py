@@ -36,6 +36,7 @@ def verdict(
     runs: int,
     budget: str,
     differences: Sequence[Difference] = (),
+    chance: Interval | None = None,
 ) -> list[str]:
     """Return the verdict as sentences, most important first.
 
@@ -51,6 +52,9 @@ def verdict(
         Such as ``100 queries``.
     differences : sequence of Difference
         Every pair over tasks, where there are enough of these.
+    chance : Interval, optional
+        How likely a run of the first ends better than one of the second; where .5 is in it, the
+        first is not called ahead.
     """
     order = sorted(pooled, key=lambda s: -pooled[s].estimate)
     best, rest = order[0], order[1:]
@@ -64,10 +68,12 @@ def verdict(
         ]
     against, second = tally(comparisons, best, rest[0]), _interval(pooled[rest[0]])
     over = {d.best: d for d in differences if {d.best, d.other} == {best, rest[0]} and d.real}
-    if (against.better and not against.worse) or (best in over and not against.worse):
+    likely = chance is None or not chance.low <= 0.5
+    if likely and not against.worse and (against.better or best in over):
         headline = f"is ahead: normalised score {_interval(pooled[best])}, followed by {rest[0]}"
     else:
-        shown = "better on some benchmarks and worse on others than" if against.better else ""
+        mixed = against.better and against.worse
+        shown = "better on some benchmarks and worse on others than" if mixed else ""
         headline = (
             f"has the highest normalised score, {_interval(pooled[best])}, but is"
             f" {shown or 'not shown to be ahead of'} {rest[0]}"
