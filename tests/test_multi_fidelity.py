@@ -70,6 +70,7 @@ def test_rungs_are_epochs_that_exist(
         ({"epochs": (200,)}, r"'epochs' parameter of Asha .* Got \(200,\)"),
         ({"epochs": [3, 1]}, "'epochs' parameter of Asha .* that rise"),
         ({"epochs": [True, 4]}, "'epochs' parameter of Asha"),
+        ({"epochs": [1, 2, 3], "eta": 4}, r"'eta' .* at most 3, the epochs of a full .* Got 4"),
         ({"epochs": EPOCHS, "min_epochs": 9}, r"'min_epochs' .* at most 24 / eta = 6.* Got 9"),
         ({"epochs": (1, 24), "min_epochs": 2}, "'min_epochs' .* Got 2"),
         ({"eta": 1}, "'eta' parameter of Asha must be an integer >= 2"),

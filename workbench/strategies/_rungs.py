@@ -210,6 +210,9 @@ def rungs(owner: object, epochs: tuple[int, ...], min_epochs: int, eta: int) -> 
         power += 1
     if len(found) > 1:
         return tuple(sorted(found))
+    if last < eta:
+        short = f"at most {last}, the epochs of a full training, for a rung below it"
+        raise parameter_error(owner, "eta", short, eta)
     must_be = (
         f"low enough for a rung below {last} epochs, the full training: at most {last} / eta"
         f" = {last / eta:g}, and no more than an epoch of the benchmark below {last}"
