@@ -12,6 +12,7 @@ from workbench.harness.store import read_meta
 from workbench.harness.study import stored_study
 from workbench.report.citations import joined
 from workbench.report.drawing import Drawing
+from workbench.report.numbers import budgets
 from workbench.report.render import write_page
 from workbench.report.style import shared
 from workbench.report.tables import Table, tables_of
@@ -139,8 +140,7 @@ def _differing(metas: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, dict[s
 
 
 def _budgets(study: Mapping[str, Any]) -> str:
-    budgets = [b.get("budget") or study.get("budget") for b in study["benchmarks"]]
-    return ", ".join(dict.fromkeys(map(_words, budgets)))
+    return ", ".join(dict.fromkeys(map(_words, budgets(study).values())))
 
 
 def _words(budget: Mapping[str, Any] | None) -> str:

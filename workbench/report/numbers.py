@@ -102,6 +102,11 @@ def and_list(names: Sequence[str]) -> str:
 _NAMED = 6
 
 
+def budgets(study: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``[benchmark]`` the budget of a run there: its own, or that of a study of searches."""
+    return {b["label"]: b.get("budget") or study.get("budget") for b in study["benchmarks"]}
+
+
 def unit_of_differences(unit: str) -> str:
     """Return the unit of differences: two percentages differ by percentage points."""
     return "percentage points" if unit == "%" else unit

@@ -135,18 +135,13 @@ def stabilities(results: Results) -> dict[str, Stability]:
     return found | ({"seed": without_each_seed(scores)} if runs > 1 and fewest > 1 else {})
 
 
-def other_leaders(results: Results) -> dict[str, str]:
+def other_leaders(results: Results, stable: Mapping[str, Stability]) -> dict[str, str]:
     """Return ``[benchmark]`` which strategy leads without it, where that is another one."""
-    scores, benches = matrices(results), list(complete(results))
-    if not (found := stabilities(results).get("benchmark")):
+    if not (found := stable.get("benchmark")):
         return {}
-    names = list(scores)
-    leads = found.without.argmin(axis=1)
-    return {
-        bench: names[lead]
-        for bench, lead in zip(benches, leads, strict=True)
-        if lead != found.ranks.argmin()
-    }
+    leads = zip(complete(results), found.without.argmin(axis=1), strict=True)
+    first = found.ranks.argmin()
+    return {bench: results.strategies[lead] for bench, lead in leads if lead != first}
 
 
 class Needed(NamedTuple):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from workbench.report import funnel, overfitting
-from workbench.report.numbers import and_list, with_what_is_missing
+from workbench.report.numbers import and_list, budgets, with_what_is_missing
 from workbench.report.over_benchmarks import (
     REGION,
     Leading,
@@ -43,11 +43,13 @@ def content(results: Results) -> dict[str, Any]:
     order = sorted(scores, key=lambda s: -scores[s].estimate)
     lead = leading(results, order)
     drawn, over = drawings(results, scores, lead), pairs(results)
+    stable = stabilities(results)
+    leaders = other_leaders(results, stable)
     others = [pooled(results, of) for of in (mean, median, optimality_gap)]
     return common(results.meta, results.runs, "strategy") | {
         "compared": "strategy",
         "budget": budget_words(study),
-        "verdict": _verdict(results, scores, comparisons, lead, [p.test for p in over]),
+        "verdict": _verdict(results, scores, comparisons, lead, [p.test for p in over], leaders),
         "drawings": drawn,
         "glance": _glance(results, scores, order, comparisons, lead),
         "targets": TARGETS,
@@ -60,8 +62,8 @@ def content(results: Results) -> dict[str, Any]:
         "pairs": over,
         "region": REGION,
         "friedman": ranked(results),
-        "stabilities": stabilities(results),
-        "other_leaders": other_leaders(results),
+        "stabilities": stable,
+        "other_leaders": leaders,
         "needed": needed(results, order, len(comparisons)) if lead else {},
         "compared_on": list(complete(results)),
         "saturated": [
@@ -105,6 +107,7 @@ def _verdict(
     comparisons: Sequence[Comparison],
     lead: Sequence[Leading],
     over: Sequence[Difference],
+    leaders: Mapping[str, str],
 ) -> list[str]:
     """Return the verdict in sentences; says so where nothing can be said yet."""
     if not scores:
@@ -122,7 +125,8 @@ def _verdict(
     words = budget_words(results.meta["study"])
     said = verdict(scores, comparisons, runs, words, over, chance)
     if lead:
-        said[1:1] = [_chance(lead[0], len(complete(results))), *_hangs(results), *_shorter(results)]
+        tasks = len(complete(results))
+        said[1:1] = [_chance(lead[0], tasks), *_hangs(leaders, tasks), *_shorter(results)]
     return with_what_is_missing(said, results.meta, results.runs)
 
 
@@ -136,22 +140,19 @@ def _chance(second: Leading, tasks: int) -> str:
     )
 
 
-def _hangs(results: Results) -> list[str]:
+def _hangs(leaders: Mapping[str, str], tasks: int) -> list[str]:
     """Say without which benchmarks another strategy would lead."""
-    without = [f"{leader} without {b}" for b, leader in other_leaders(results).items()]
-    if not without or len(complete(results)) < 3:
+    if not leaders or tasks < 3:
         return []
+    without = [f"{leader} without {bench}" for bench, leader in leaders.items()]
     return [f"Its lead hangs on the choice of benchmarks: ahead would be {and_list(without)}."]
 
 
 def _shorter(results: Results) -> list[str]:
     """Say where queries of different lengths are compared by their number."""
-    budgets = {
-        b["label"]: b.get("budget") or results.meta["study"]["budget"]
-        for b in results.meta["study"]["benchmarks"]
-    }
+    of = budgets(results.meta["study"])
     lengths = results.trials.groupby("benchmark", observed=True)["epochs"].nunique()
-    mixed = [str(b) for b, n in lengths.items() if n > 1 and budgets[str(b)]["queries"]]
+    mixed = [str(b) for b, n in lengths.items() if n > 1 and of[str(b)]["queries"]]
     if not mixed:
         return []
     return [
@@ -199,9 +200,8 @@ def _glance(
 def budget_words(study: dict[str, Any]) -> str:
     """Return a budget as words, such as ``100 queries (40 queries on nbgraph/proteins)``."""
     by_words: dict[str, list[str]] = {}
-    for bench in study["benchmarks"]:
-        words = _budget_words(bench.get("budget") or study["budget"])
-        by_words.setdefault(words, []).append(bench["label"])
+    for bench, budget in budgets(study).items():
+        by_words.setdefault(_budget_words(budget), []).append(bench)
     first, *others = sorted(by_words, key=lambda words: -len(by_words[words]))
     own = "; ".join(f"{words} on {and_list(by_words[words])}" for words in others)
     several = f" on {study['workers']} simulated workers" if study["workers"] > 1 else ""

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from workbench import seeds
+from workbench.report.numbers import budgets
 from workbench.report.results import Results
 from workbench.statistics.aggregates import mean
 from workbench.statistics.bootstrap import Interval, interval
@@ -89,15 +90,15 @@ def axes_of(results: Results) -> dict[str, str]:
 
     That is seconds where no other budget is given.
     """
-    study = results.meta["study"]
-    budgets = {b["label"]: b.get("budget") or study["budget"] for b in study["benchmarks"]}
-    return {b: "query" if budget["queries"] else "ended" for b, budget in budgets.items()}
+    of = budgets(results.meta["study"])
+    return {b: "query" if budget["queries"] else "ended" for b, budget in of.items()}
 
 
 def _by_budget(results: Results) -> dict[str, dict[str, Lengths]]:
     """Return the runs of ``[benchmark][strategy]`` over what the budget is counted in."""
-    over = {axis: lengths_of(results, axis) for axis in UNITS}
-    return {b: over[axis][b] for b, axis in axes_of(results).items() if b in over[axis]}
+    axes = axes_of(results)
+    over = {axis: lengths_of(results, axis) for axis in {*axes.values()}}
+    return {b: over[axis][b] for b, axis in axes.items() if b in over[axis]}
 
 
 def expected(results: Results) -> dict[str, dict[str, list[Reached]]]:
@@ -130,12 +131,13 @@ def areas(results: Results) -> dict[str, dict[str, Interval]]:
     strategy has an incumbent. The budget is that in queries, or in simulated seconds if no other is
     given. Means over runs with 95 % bootstrap intervals.
     """
-    axes, seed = axes_of(results), results.meta["study"]["seed"]
+    seed, of = results.meta["study"]["seed"], budgets(results.meta["study"])
     found: dict[str, dict[str, Interval]] = {}
     for bench, by_strategy in _by_budget(results).items():
         start = max(float(runs.since[:, 0].max()) for runs in by_strategy.values())
         last = max(float(runs.spent.max()) for runs in by_strategy.values())
-        until = last + 1 if axes[bench] == "query" else max(last, _seconds(results, bench))
+        budget = of[bench]
+        until = last + 1 if budget["queries"] else max(last, budget["seconds"])
         found[bench] = {
             strategy: interval(
                 _areas(runs, start, until),
@@ -145,12 +147,6 @@ def areas(results: Results) -> dict[str, dict[str, Interval]]:
             for strategy, runs in by_strategy.items()
         }
     return found
-
-
-def _seconds(results: Results, bench: str) -> float:
-    study = results.meta["study"]
-    (entry,) = (b for b in study["benchmarks"] if b["label"] == bench)
-    return float((entry.get("budget") or study["budget"])["seconds"])
 
 
 def _areas(runs: Lengths, start: float, until: float) -> Floats:
