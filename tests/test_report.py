@@ -22,7 +22,7 @@ from workbench.errors import StoreError
 from workbench.harness.drive import run_study
 from workbench.harness.study import load_study, parse_study
 from workbench.report.figures import curves
-from workbench.report.render import number
+from workbench.report.render import breaks, number
 from workbench.report.results import read_results
 from workbench.report.style import looks, shared
 from workbench.report.write import Written, write_all
@@ -272,3 +272,8 @@ def test_looks_differ_and_stay() -> None:
 )
 def test_numbers(value: float | None, words: str) -> None:
     assert number(value) == words
+
+
+def test_architectures_break_behind_their_bars_and_stay_text() -> None:
+    shown = breaks("<b>|nor_conv_3x3~0|+|none~0|")
+    assert shown == "&lt;b&gt;|<wbr>nor_conv_3x3~0|<wbr>+|<wbr>none~0|<wbr>"

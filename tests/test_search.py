@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import ttest_ind
 from sklearn.datasets import load_digits
@@ -25,7 +26,7 @@ from workbench.harness.quick_search import quick_search
 from workbench.harness.search_study import seconds_of
 from workbench.harness.store import progress_of, read_log
 from workbench.harness.study import parse_study
-from workbench.report.search import read_search, spread, welch
+from workbench.report.search import indistinct, read_search, spread, welch
 from workbench.report.write import write_all
 
 
@@ -240,3 +241,21 @@ def test_time_that_no_entry_of_the_log_tells_of_is_counted(tmp_path: Path) -> No
     assert len(read_search(tmp_path / "s").trainings) == 5
     run_study(small(budget={"queries": 9, "seconds": 1600.0}), tmp_path / "s")
     assert len(read_search(tmp_path / "s").trainings) == 9
+
+
+def _trainings(correlation: float, n: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    both = rng.multivariate_normal([98, 97], [[1, correlation], [correlation, 1]], size=n)
+    return pd.DataFrame(both, columns=["val_acc", "test_acc"])
+
+
+def test_scores_that_tell_nothing_apart_are_said_to() -> None:
+    """By the level of a test (.05) and its power, .84 here by Fisher's z: (atanh(.5) sqrt(27))."""
+    without = [indistinct(_trainings(0.0, 152, seed)) for seed in range(200)]
+    assert 180 <= sum(words is not None for words in without) <= 198
+    said = [indistinct(_trainings(0.5, 30, seed)) for seed in range(200)]
+    assert sum(words is not None for words in said) <= 50
+    assert without[0] is not None
+    assert without[0].startswith("Of these 152, what validated better did not test better")
+    assert indistinct(_trainings(0.0, 29, 0)) is None
+    assert indistinct(_trainings(0.0, 40, 0).assign(val_acc=99.0)) is None

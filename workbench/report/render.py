@@ -51,6 +51,7 @@ def _rendered(template: str, content: Mapping[str, Any], figures: Sequence[Any])
     environment.filters["number"] = number
     environment.filters["fixed"] = fixed
     environment.filters |= {"link": link, "between": between, "open_end": open_end}
+    environment.filters["breaks"] = breaks
     return environment.get_template(template).render(**content, figures=figures)
 
 
@@ -113,6 +114,13 @@ def warnings_of(meta: Mapping[str, Any]) -> list[str]:
 def link(text: str, kind: str) -> str:
     """Return a link that holds a file of a media type such as ``text/csv``."""
     return f"data:{kind};charset=utf-8;base64,{base64.b64encode(text.encode()).decode()}"
+
+
+def breaks(text: str) -> Any:
+    """Return text as markup that may go on in a new line behind each ``|`` of an architecture."""
+    from markupsafe import Markup, escape
+
+    return escape(text).replace("|", Markup("|<wbr>"))
 
 
 def parameters_text(values: Mapping[str, Any]) -> str:

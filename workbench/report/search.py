@@ -162,8 +162,30 @@ def _verdict(found: SearchFolder, end: Mapping[str, Any]) -> Iterator[str]:
         f" seeds ({len(best['valid'])}) it validates at {_mean(best['valid']):.2f} % on average;"
         f" the search had seen {best['observed']:.2f} %."
     )
+    if (words := indistinct(found.whole)) is not None:
+        yield words
     if failed := int((found.trainings["fault"] != "").sum()):
         yield f"{failed} trainings failed; they are listed below."
+
+
+def indistinct(whole: pd.DataFrame) -> str | None:
+    """Return that scores do not tell architectures apart, None where they do or too few are known.
+
+    They do not where validation and test accuracy of the same trainings show no correlation.
+    """
+    from scipy.stats import spearmanr
+
+    known = whole[["val_acc", "test_acc"]].dropna()
+    if len(known) < _ENOUGH or (known.max() == known.min()).any():
+        return None
+    found = spearmanr(known["val_acc"], known["test_acc"], alternative="greater")
+    if found.pvalue < _LEVEL:
+        return None
+    return (
+        f"Of these {len(known)}, what validated better did not test better (Spearman"
+        f" {found.statistic:.2f}, p = {found.pvalue:.2g}): scores on this data hardly tell them"
+        " apart. Where that matters, take more examples or a harder task."
+    )
 
 
 def _of_finalists(end: Mapping[str, Any]) -> str:
@@ -194,6 +216,8 @@ def _difference(best: list[float], random: list[float]) -> str:
 
 
 _LEVEL = 0.05
+_ENOUGH = 30
+"""So many show a correlation of .5 in four searches of five; of fewer, seeing none says little."""
 _SAME = 1e-6
 
 

@@ -89,15 +89,21 @@ def final(found: SearchFolder) -> Figure | None:
         ("median random one", end["random"]["test"], _OTHER),
     ]
     for i, (_, scores, look) in enumerate(rows):
-        ax.plot(scores, [i] * len(scores), look.marker, color=look.colour, ms=7, alpha=0.8)
+        ax.plot(scores, i + _beside(scores), look.marker, color=look.colour, ms=7, alpha=0.8)
         ax.plot([np.nanmean(scores)] * 2, [i - 0.3, i + 0.3], color=look.colour, lw=2.4)
     drawn = [one["test"] for one in end["drawn"]]
-    ax.plot(drawn, [2] * len(drawn), "d", color=_GREY, ms=6)
+    ax.plot(drawn, 2 + _beside(drawn), "d", color=_GREY, ms=6)
     ax.set_yticks(range(3), [*(name for name, _, _ in rows), "all random ones, once"])
     ax.set_ylim(2.6, -0.6)
     ax.set(xlabel="test accuracy (%)")
     ax.grid(axis="x", color=_GREY, alpha=0.25)
     return fig
+
+
+def _beside(scores: list[float]) -> np.ndarray:
+    """Return heights by which marks of equal scores stand beside each other, not on each other."""
+    earlier = [scores[:i].count(score) for i, score in enumerate(scores)]
+    return 0.22 * np.array([(n + 1) // 2 * (-1) ** n for n in earlier])
 
 
 def passing(found: SearchFolder) -> Figure | None:

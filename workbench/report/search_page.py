@@ -52,7 +52,7 @@ def drawings(found: SearchFolder) -> list[Drawing]:
             zip(end[name]["valid"], end[name]["test"], strict=True) if end else ()
         )
     ]
-    ends += [("drawn", 0, None, one["test"]) for one in end.get("drawn", ())]
+    ends += [("drawn", 0, one["valid"], one["test"]) for one in end.get("drawn", ())]
     return there(
         [
             (
