@@ -1,8 +1,12 @@
-"""Shared set-up: under CI a skipped test is a failure, for everything it needs is installable."""
+"""Shared set-up: under CI a skipped test is a failure, for everything it needs is installable.
+
+Fixtures that several files need are here; what they load, they load when they are asked for.
+"""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -19,3 +23,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         for report in skipped:
             reporter.write_line(f"skipped under CI: {report.nodeid}: {report.longrepr}", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a cache that is the test's own; nothing is in it."""
+    monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"

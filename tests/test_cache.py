@@ -22,12 +22,6 @@ from workbench.errors import DataMissing, MissingExtra
 NUMBERS = np.arange(1000.0)
 
 
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
 class Maker:
     """Counts how often the arrays had to be made."""
 

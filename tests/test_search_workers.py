@@ -32,11 +32,8 @@ from workbench.report.search import read_search, sentences
 from workbench.running import processes_for
 from workbench.types import Arch, Evaluation, Progress
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep trainings of each test for itself: what is in the cache is done before it is killed."""
-    monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "cache"))
+# Keep trainings of each test for itself: what is in the cache is done before it is killed.
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def test_a_search_that_was_killed_goes_on(tmp_path: Path) -> None:
