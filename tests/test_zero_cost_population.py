@@ -1,14 +1,9 @@
-"""Scores of populations: a transformer, parallel, kept on disk, resumed after a kill."""
+"""Scores of populations: a transformer, parallel, by name and from files of one's own."""
 
 from __future__ import annotations
 
-import logging
-import os
 import pickle
 import re
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,56 +15,20 @@ from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline, make_union
 
+from tests.populations import ARCHS, FUSSY, NB201, NOISE, SMALL, measured, transformer
 from workbench.encodings.one_hot import OneHot
 from workbench.errors import ArchitectureError, ParameterError, UnknownName
 from workbench.networks import build
 from workbench.predictors._pipeline import pipeline
-from workbench.predictors.zero_cost import _job, _store
 from workbench.predictors.zero_cost._batch import batch_of
-from workbench.predictors.zero_cost._score import proxy_of, scores_of
+from workbench.predictors.zero_cost._score import proxy_of
 from workbench.predictors.zero_cost._shared import Ledger
-from workbench.predictors.zero_cost.snip import Snip
 from workbench.proxies import ALL, Noise, ZeroCost, measure, score
-from workbench.spaces import space
 from workbench.testing.proxies import check_proxy, proxy_checks
 from workbench.testing.run import _families, check_plugin
 from workbench.training.datasets import load
 
-NB201 = space("nb201")
-ARCHS = NB201.sample(6, np.random.default_rng(0))
-NOISE = Noise((1, 8, 8), 3)
-SMALL = {"channels": 4, "cells": 1, "stages": 1}
-FEW = ("snip", "synflow", "swap", "az_nas")
-Options = dict[str, Any]
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "proxies"
-
-
-@pytest.fixture
-def built(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
-    """Return the architectures whose networks are built in this process from now on."""
-    seen = []
-
-    def watched(where: Any, arch: Any, *rest: Any, **settings: Any) -> Any:
-        seen.append(arch)
-        return build(where, arch, *rest, **settings)
-
-    monkeypatch.setattr(_job, "build", watched)
-    return seen
-
-
-def _made(**options: Any) -> ZeroCost:
-    given: Options = {"proxies": FEW, "network": SMALL, "batch_size": 8, "dataset": NOISE} | options
-    return ZeroCost(NB201, **given)
-
-
-def _measure(archs: Any = ARCHS, proxies: Any = FEW, **options: Any) -> Any:
-    given: Options = {"network": SMALL, "batch_size": 8} | options
-    return measure(NB201, archs, NOISE, proxies, **given)
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 # Transformer -------------------------------------------------------------------------------------
@@ -78,7 +37,7 @@ def _measure(archs: Any = ARCHS, proxies: Any = FEW, **options: Any) -> Any:
 def test_columns_are_scores_and_the_parts_of_aggregates() -> None:
     columns = ["snip", "synflow", "swap"]
     columns += ["az_expressivity", "az_progressivity", "az_trainability", "flops"]
-    encoding = _made()
+    encoding = transformer()
     assert encoding.get_feature_names_out().tolist() == columns
     found = encoding.transform(ARCHS)
     assert found.shape == (6, 7)
@@ -90,25 +49,25 @@ def test_columns_are_scores_and_the_parts_of_aggregates() -> None:
 
 
 def test_rows_do_not_depend_on_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    together = _made().transform(ARCHS)
+    together = transformer().transform(ARCHS)
     monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "another"))
-    alone = [_made().transform(ARCHS[i : i + 1])[0] for i in reversed(range(6))]
+    alone = [transformer().transform(ARCHS[i : i + 1])[0] for i in reversed(range(6))]
     assert (together == alone[::-1]).all()
-    assert _made().transform(ARCHS[:0]).shape == (0, 7)
+    assert transformer().transform(ARCHS[:0]).shape == (0, 7)
 
 
 def test_processes_do_not_change_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = _made().transform(ARCHS)
+    one = transformer().transform(ARCHS)
     monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "another"))
-    assert (_made(workers=2).transform(ARCHS) == one).all()
+    assert (transformer(workers=2).transform(ARCHS) == one).all()
 
 
 def test_it_clones_pickles_and_joins() -> None:
-    encoding = _made()
+    encoding = transformer()
     found = encoding.transform(ARCHS)
     for copy in (clone(encoding), pickle.loads(pickle.dumps(encoding))):
         assert (copy.fit(ARCHS).transform(ARCHS) == found).all()
-    both = make_union(_made(), OneHot(NB201))
+    both = make_union(transformer(), OneHot(NB201))
     assert both.fit_transform(ARCHS).shape == (6, 7 + 30)
     model = make_pipeline(both, Ridge()).fit(ARCHS, np.arange(6.0))
     assert model.predict(ARCHS).shape == (6,)
@@ -180,138 +139,12 @@ def test_scores_join_encodings_by_name() -> None:
         pipeline("nb201", "ridge", scores | {"netwrok": SMALL})
 
 
-def test_a_part_of_a_space_has_the_same_scores(built: list[Any]) -> None:
-    """As of a table that is not complete: what was scored before it grew is not scored again."""
-    whole, _ = _measure()
-    mask = np.zeros(NB201.cardinality, dtype=bool)
-    mask[NB201.index(ARCHS)] = True
-    part = NB201.restrict(mask)
-    assert part.whole is part.restrict(np.ones_like(mask)).whole is NB201
-    found, _ = measure(part, ARCHS, NOISE, FEW, network=SMALL, batch_size=8)
-    np.testing.assert_array_equal(found, whole[:, : len(FEW)])
-    assert len(built) == 6
-
-
-# Cache -------------------------------------------------------------------------------------------
-
-
-def test_nothing_is_computed_twice(built: list[Any], folder: Path) -> None:
-    twice = np.concatenate([ARCHS, ARCHS[::-1]])
-    scores, _ = _measure(twice)
-    assert len(built) == len(set(built)) == 6
-    assert (scores[:6] == scores[:5:-1]).all()
-    again, _ = _measure(ARCHS)
-    assert len(built) == 6
-    assert (again[:, :3] == scores[:6, :3]).all()
-    _measure(NB201.sample(8, np.random.default_rng(0)))
-    assert len(built) == 8
-
-
-def test_only_what_is_missing_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    _measure(proxies=["snip", "flops"])
-    asked: list[Any] = []
-
-    def watched(network: Any, x: Any, y: Any, names: Any, **rest: Any) -> Any:
-        asked.append(tuple(names))
-        return scores_of(network, x, y, names, **rest)
-
-    monkeypatch.setattr(_job, "scores_of", watched)
-    _measure(proxies=["flops", "synflow", "snip"])
-    assert set(asked) == {("synflow",)}
-
-
-@pytest.mark.parametrize(
-    "options", [{"seed": 1}, {"batch_size": 9}, {"network": SMALL | {"channels": 5}}]
-)
-def test_other_settings_are_other_scores(built: list[Any], options: Options) -> None:
-    before, _ = _measure(proxies=["snip"])
-    after, _ = _measure(proxies=["snip"], **options)
-    assert len(built) == 12
-    assert (before != after).any()
-
-
-def test_another_version_is_computed_again(
-    built: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _measure(proxies=["snip", "synflow"])
-    monkeypatch.setattr(Snip, "VERSION", 2)
-    _measure(proxies=["snip", "synflow"])
-    assert len(built) == 12
-
-
-def test_damaged_parts_are_computed_again(built: list[Any], folder: Path) -> None:
-    before, _ = _measure(proxies=["snip"])
-    (part,) = folder.rglob("*.npz")
-    part.write_bytes(part.read_bytes()[:100])
-    after, _ = _measure(proxies=["snip"])
-    assert len(built) == 12
-    assert (before == after).all()
-
-
-KILLED = """
-import os, signal, sys
-import numpy as np
-from workbench.predictors.zero_cost import _store
-from workbench.predictors.zero_cost._batch import batch_of
-from workbench.predictors.zero_cost._score import proxy_of, scores_of
-from workbench.predictors.zero_cost._shared import Ledger
-from workbench.predictors.zero_cost.snip import Snip
-from workbench.proxies import Noise, measure
-from workbench.spaces import space
-
-_store._SECONDS = 0.0
-def progress(finished, among, failed):
-    if finished == 4:
-        os.kill(os.getpid(), signal.SIGKILL)
-NB201 = space("nb201")
-archs = NB201.sample(6, np.random.default_rng(0))
-small = {"channels": 4, "cells": 1, "stages": 1}
-measure(NB201, archs, Noise((1, 8, 8), 3), ["snip"], network=small, batch_size=8, progress=progress)
-"""
-
-
-def test_a_killed_run_goes_on_where_it_was(built: list[Any], folder: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED], env=dict(os.environ), check=False)
-    assert done.returncode == -signal.SIGKILL
-    assert len(list(folder.rglob("*.npz"))) == 4
-    steps: list[Any] = []
-    scores, _ = _measure(proxies=["snip"], progress=lambda *numbers: steps.append(numbers))
-    assert len(built) == 2
-    assert steps == [(5, 6, 0), (6, 6, 0)]
-    assert np.isfinite(scores).all()
-
-
-def test_an_interrupted_run_keeps_what_it_has(built: list[Any]) -> None:
-    def progress(finished: int, among: int, failed: int) -> None:
-        if finished == 4:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        _measure(proxies=["snip"], progress=progress)
-    _measure(proxies=["snip"])
-    assert len(built) == 6
-
-
-def test_a_folder_that_cannot_be_written_is_no_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "file"))
-    assert np.isfinite(_measure()[0]).all()
-
-
-def test_parts_are_written_when_it_is_time(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    monkeypatch.setattr(_store, "_SECONDS", 0.0)
-    _measure(proxies=["snip"])
-    assert len(list(folder.rglob("*.npz"))) == 6
-
-
 # Studies -----------------------------------------------------------------------------------------
 
 
 def test_aggregates_rank_the_population_given() -> None:
-    scores, seconds = _measure()
-    parts, _ = _measure(proxies=["az_expressivity", "az_progressivity", "az_trainability", "flops"])
+    scores, seconds = measured()
+    parts, _ = measured(proxies=["az_expressivity", "az_progressivity", "az_trainability", "flops"])
     expected = np.log(rankdata(parts, axis=0) / 6).sum(axis=1)
     assert scores[:, 3] == pytest.approx(expected)
     assert scores.shape == seconds.shape == (6, 4)
@@ -339,70 +172,6 @@ def test_seconds_hold_the_passes_that_are_read(monkeypatch: pytest.MonkeyPatch) 
     assert ledger.alone("a", "b") == 6
 
 
-FUSSY = """
-from workbench.errors import ParameterError
-from workbench.predictors.zero_cost._base import Proxy
-
-class Fussy(Proxy):
-    '''The number of weights, of networks with more than {least}.'''
-
-    higher_is_better = False
-
-    def score(self, passes):
-        count = sum(weight.numel() for weight in passes.weights)
-        if count <= {least}:
-            raise ParameterError("too small")
-        return float(count)
-"""
-
-
-def test_a_proxy_in_a_file_works_by_its_path(tmp_path: Path, built: list[Any]) -> None:
-    path = tmp_path / "fussy.py"
-    path.write_text(FUSSY.format(least=0), encoding="utf-8")
-    check_proxy(str(path))
-    found = _made(proxies=[str(path)]).transform(ARCHS)
-    assert found.shape == (6, 1)
-    _measure(proxies=[str(path)])
-    assert len(built) == 6
-
-
-def test_rows_that_fail_are_counted_and_said(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    counts = _measure(proxies=["params"])[0][:, 0]
-    path = tmp_path / "fussy.py"
-    path.write_text(FUSSY.format(least=int(np.median(counts)) - 80), encoding="utf-8")
-    steps: list[Any] = []
-    with caplog.at_level(logging.WARNING):
-        scores, _ = _measure(proxies=[str(path)], progress=lambda *n: steps.append(n))
-    failed = int(np.isnan(scores).sum())
-    assert 0 < failed < 6
-    assert steps[-1] == (6, 6, failed)
-    assert f"{failed} of 6 architectures do not have all scores" in caplog.text
-    both, _ = _measure(proxies=[str(path), "params"])
-    np.testing.assert_array_equal(np.isnan(both[:, 0]), np.isnan(scores[:, 0]))
-    np.testing.assert_array_equal(both[:, 1], counts)
-    path = tmp_path / "never.py"
-    path.write_text(FUSSY.format(least=10**9).replace("Fussy", "Never"), encoding="utf-8")
-    with pytest.raises(ParameterError, match="too small"):
-        _measure(proxies=[str(path)])
-
-
-def test_what_failed_is_not_tried_again(
-    tmp_path: Path, built: list[Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    path = tmp_path / "fussy.py"
-    path.write_text(FUSSY.format(least=10**9), encoding="utf-8")
-    _measure(proxies=["params", str(path)])
-    caplog.clear()
-    scores, _ = _measure(proxies=["params", str(path)])
-    assert len(built) == 6
-    assert not caplog.text
-    assert np.isnan(scores[:, 1]).all()
-    with pytest.raises(ParameterError, match="too small"):
-        _measure(proxies=[str(path)])
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -418,7 +187,7 @@ def test_what_failed_is_not_tried_again(
 )
 def test_wrong_values_are_refused(options: Any, words: str) -> None:
     with pytest.raises(ParameterError, match=words):
-        _made(**options).fit_transform(ARCHS)
+        transformer(**options).fit_transform(ARCHS)
 
 
 def test_the_encoding_by_name_says_what_it_needs() -> None:
@@ -428,9 +197,9 @@ def test_the_encoding_by_name_says_what_it_needs() -> None:
 
 def test_wrong_settings_and_names_are_refused() -> None:
     with pytest.raises(ParameterError, match="depth"):
-        _measure(network={"depth": 3})
+        measured(network={"depth": 3})
     with pytest.raises(UnknownName, match="zero-cost proxy"):
-        _measure(proxies=["snipp"])
+        measured(proxies=["snipp"])
 
 
 # Contract ----------------------------------------------------------------------------------------
