@@ -6,7 +6,9 @@ Fixtures that several files need are here; what they load, they load when they a
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,3 +32,18 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a cache that is the test's own; nothing is in it."""
     monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture(params=["cell", "perceptron"])
+def case(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """One of ``tests.proxy_cases``.
+
+    Double precision, so that what is compared differs by rounding alone.
+    """
+    import torch
+
+    from tests.proxy_cases import CASES
+
+    state = torch.get_rng_state()
+    yield CASES[request.param]()
+    torch.set_rng_state(state)
