@@ -7,8 +7,8 @@ from itertools import combinations, pairwise, product
 
 import numpy as np
 import pytest
-from sklearn.pipeline import make_pipeline
 
+from tests.encoded import HAND, NB201, NBGRAPH, one_row
 from workbench.encodings._paths import Alphabet, codes_of
 from workbench.encodings._wirings import distinct_wirings
 from workbench.encodings.categorical import Categorical
@@ -18,25 +18,18 @@ from workbench.encodings.hyperparameters import Hyperparameters
 from workbench.encodings.one_hot import OneHot
 from workbench.encodings.path import Path
 from workbench.errors import NoGraph, ParameterError
-from workbench.predictors.extra_trees import ExtraTrees
 from workbench.spaces import Space, space
 from workbench.testing._plugins import Layered
-from workbench.types import Arch, Archs, Floats, Graphs, Mask
+from workbench.types import Arch, Archs, Graphs
 
-NB201, NBGRAPH = space("nb201"), space("nbgraph")
 NONE, SKIP, C1, C3, POOL = range(5)
 # Edge list by node pairs, written down apart from the library: the official string's order.
 EDGE = {(0, 1): 0, (0, 2): 1, (1, 2): 2, (0, 3): 3, (1, 3): 4, (2, 3): 5}
-HAND = "|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|skip_connect~0|none~1|avg_pool_3x3~2|"
-
-
-def _row(arch: Arch) -> Archs:
-    return np.array([arch], dtype=np.int16)
 
 
 def _on(encoding: OneHot | Path, arch: Arch) -> set[str]:
     names = encoding.get_feature_names_out()
-    return {*names[encoding.transform(_row(arch))[0] == 1]}
+    return {*names[encoding.transform(one_row(arch))[0] == 1]}
 
 
 def test_one_hot_by_hand() -> None:
@@ -49,7 +42,7 @@ def test_one_hot_by_hand() -> None:
         "op13=none",
         "op23=avg_pool_3x3",
     }
-    assert OneHot(NB201).transform(_row(arch))[0].nonzero()[0].tolist() == [3, 5, 12, 16, 20, 29]
+    assert OneHot(NB201).transform(one_row(arch))[0].nonzero()[0].tolist() == [3, 5, 12, 16, 20, 29]
 
 
 def test_one_hot_leaves_inactive_decisions_out() -> None:
@@ -65,7 +58,7 @@ def test_paths_by_hand() -> None:
         "none>avg_pool_3x3",
         "nor_conv_3x3>nor_conv_1x1>avg_pool_3x3",
     }
-    assert Path(NB201).transform(_row(arch)).shape == (1, 155)
+    assert Path(NB201).transform(one_row(arch)).shape == (1, 155)
 
 
 def test_paths_against_a_walk_over_the_nodes() -> None:
@@ -100,7 +93,7 @@ def test_paths_in_the_other_published_edge_order() -> None:
 
 def test_forms_of_paths_by_hand() -> None:
     """Sequences by length, then order: skip is 2nd, conv3x3 > none 5 + 3 * 5 + 0, and so on."""
-    row = _row(NB201.parse(HAND))
+    row = one_row(NB201.parse(HAND))
     listed = Path(NB201, form="categorical").transform(row)[0].tolist()
     assert listed == [1 + 1, 5 + 0 * 5 + 4 + 1, 5 + 3 * 5 + 0 + 1, 30 + 3 * 25 + 2 * 5 + 4 + 1]
     parts = Path(NB201, form="continuous").transform(row)[0]
@@ -112,7 +105,7 @@ def test_forms_of_paths_by_hand() -> None:
     short = Path(NB201, cut_none=True, contract_skip=True)
     assert _on(short, tuple(row[0])) == {"identity", "nor_conv_3x3>nor_conv_1x1>avg_pool_3x3"}
     assert short.transform(row).shape == (1, 1 + 3 + 9 + 27)
-    same = _row((C1, SKIP, NONE, C1, SKIP, NONE))
+    same = one_row((C1, SKIP, NONE, C1, SKIP, NONE))
     assert _on(short, tuple(same[0])) == {"nor_conv_1x1"}
     twice = Path(NB201, form="continuous", cut_none=True, contract_skip=True).transform(same)[0]
     assert twice[[1, -1]].tolist() == [1.0, 2.0]
@@ -179,11 +172,11 @@ def _slow_codes(graphs: Graphs, row: int, cut: bool, contract: bool) -> list[int
 
 
 def test_categorical_and_continuous_by_hand() -> None:
-    row = _row(NB201.parse(HAND))
+    row = one_row(NB201.parse(HAND))
     assert Categorical(NB201).transform(row)[0].tolist() == [3, 0, 2, 1, 0, 4]
     spaced = [3 / 4, 0, 2 / 4, 1 / 4, 0, 1, 4 / 6]
     assert Continuous(NB201).transform(row)[0] == pytest.approx(spaced)
-    variable = _row((0, 1, 0, 0))
+    variable = one_row((0, 1, 0, 0))
     assert Categorical(Layered()).transform(variable)[0].tolist() == [0, 1, -1, -1]
     assert Continuous(Layered()).transform(variable)[0].tolist() == [0, 1, -1, -1, 0.5]
 
@@ -191,140 +184,6 @@ def test_categorical_and_continuous_by_hand() -> None:
 def test_paths_of_graph_networks() -> None:
     arch = NBGRAPH.parse("0,0,1,2 gcn,gin,fc,cheb")
     assert _on(Path(NBGRAPH), arch) == {"gcn>fc", "gin>cheb"}
-
-
-def test_graph_features_by_hand() -> None:
-    """Live: the skip from input to output, and conv3x3 > conv1x1 > pool; two dead edges."""
-    arch = NB201.parse(HAND)
-    encoding = GraphFeatures(NB201, canonical=False)
-    found = dict(
-        zip(encoding.get_feature_names_out(), encoding.transform(_row(arch))[0], strict=True)
-    )
-    wanted = {
-        "count[skip_connect]": 1,
-        "count[nor_conv_3x3]": 1,
-        "size": 10,
-        "paths[skip_connect]": 1,
-        "paths[nor_conv_1x1+nor_conv_3x3]": 0,
-        "shortest[nor_conv_3x3]": 4,
-        "shortest[nor_conv_1x1+nor_conv_3x3+avg_pool_3x3]": 3,
-        "longest[nor_conv_1x1+nor_conv_3x3+avg_pool_3x3]": 3,
-        "paths[skip_connect+nor_conv_1x1+nor_conv_3x3+avg_pool_3x3]": 2,
-        "into[skip_connect]": 1,
-        "into[skip_connect+nor_conv_1x1+avg_pool_3x3]": 2,
-        "from[nor_conv_3x3]": 1,
-        "max[kernel]": 4,
-        "min[kernel]": 0,
-        "sum[length]": 4,
-        "exactly2[weighted]": 1,
-        "rank[0]": 4,
-        "rank[1]": 0,
-        "rank[2]": -1,
-        "unpooled.max": 0,
-        "first[kernel]": 3,
-        "last[pooling]": 1,
-        "last[skip_connect]": 0,
-        "before[pooling]": 2,
-        "after[weighted]": 1,
-        "next[nor_conv_3x3>nor_conv_1x1]": 1,
-        "next[nor_conv_1x1>nor_conv_3x3]": 0,
-    }
-    assert {name: found[name] for name in wanted} == wanted
-
-
-def _live_walks(where: Space, arch: Arch) -> tuple[list[str], list[list[int]]]:
-    """Walk one graph node by node: operations, and nodes of each live path without its ends."""
-    graphs = where.graphs(_row(arch))
-    ops = [graphs.names[o] for o in graphs.operations[0]]
-    walks = [[ops.index("input")]]
-    done = []
-    while walks:
-        walk = walks.pop()
-        for node in graphs.adjacency[0][walk[-1]].nonzero()[0].tolist():
-            if ops[node] == "output":
-                done.append(walk[1:])
-            else:
-                walks.append([*walk, node])
-    return ops, [walk for walk in done if "none" not in {ops[node] for node in walk}]
-
-
-def _slow_features(where: Space, arch: Arch, within: set[str]) -> list[float]:
-    """Number, longest, and most and total cost of live paths."""
-    ops, walks = _live_walks(where, arch)
-    live = [[ops[node] for node in walk] for walk in walks]
-    inside = [walk for walk in live if {*walk} <= within]
-    cost = {"nor_conv_3x3": 3, "skip": 0, "skip_connect": 0, "avg_pool_3x3": 0}
-    costs = [sum(cost.get(op, 1) for op in walk) for walk in live]
-    return [
-        len(inside),
-        max(map(len, inside), default=0),
-        max(costs, default=-1),
-        sum(costs),
-        sum(c == 2 for c in costs),
-    ]
-
-
-@pytest.mark.parametrize("where", [NB201, NBGRAPH], ids=["nb201", "nbgraph"])
-def test_graph_features_against_a_slow_walk(where: Space) -> None:
-    encoding = GraphFeatures(where, canonical=False)
-    names = encoding.get_feature_names_out().tolist()
-    group = next(n for n in names if n.startswith("paths[") and n.count("+") >= 2)[6:-1]
-    columns = [f"paths[{group}]", f"longest[{group}]", "max[kernel]", "sum[kernel]"]
-    where_are = [names.index(name) for name in [*columns, "exactly2[kernel]"]]
-    rows = where.sample(150, np.random.default_rng(1))
-    found = encoding.transform(rows)[:, where_are]
-    slow = [_slow_features(where, tuple(row), {*group.split("+")}) for row in rows.tolist()]
-    assert found.tolist() == slow
-
-
-def _slow_places(where: Space, arch: Arch, pair: tuple[str, str]) -> list[int]:
-    """First and last nodes with weights, sums of the fewest of them around a node, pairs."""
-    ops, walks = _live_walks(where, arch)
-    free = {"skip", "skip_connect", "avg_pool_3x3"}
-    ends: list[set[int]] = [set(), set()]
-    around: list[dict[int, int]] = [{}, {}]
-    for walk in walks:
-        for side, way in enumerate((walk, walk[::-1])):
-            changing = [node for node in way if not ops[node].startswith("skip")]
-            ends[side] |= {*changing[:1]}
-            for place, node in enumerate(way):
-                weighted = sum(ops[other] not in free for other in way[:place])
-                around[side][node] = min(weighted, around[side].get(node, 99))
-    steps = {two for walk in walks for two in pairwise(walk)}
-    named = [[{ops[node], "" if ops[node] in free else "weighted"} for node in s] for s in steps]
-    pairs = [two for two in named if pair[0] in two[0] and pair[1] in two[1]]
-    weighted_ends = [sum(ops[node] not in free for node in end) for end in ends]
-    sums = [sum(n for node, n in found.items() if ops[node] not in free) for found in around]
-    return [*weighted_ends, *sums, len(pairs)]
-
-
-@pytest.mark.parametrize("where", [NB201, NBGRAPH], ids=["nb201", "nbgraph"])
-def test_places_of_operations_against_a_slow_walk(where: Space) -> None:
-    encoding = GraphFeatures(where, canonical=False)
-    names = encoding.get_feature_names_out().tolist()
-    sides = [f"{side}[weighted]" for side in ("first", "last", "before", "after")]
-    rows = where.sample(150, np.random.default_rng(1))
-    found = encoding.transform(rows)
-    pair = ("nor_conv_3x3", "avg_pool_3x3") if where is NB201 else ("weighted", "weighted")
-    columns = [*sides, f"next[{pair[0]}>{pair[1]}]"]
-    slow = [_slow_places(where, tuple(row), pair) for row in rows.tolist()]
-    assert found[:, [names.index(name) for name in columns]].tolist() == slow
-    assert len({*names}) == len(names)
-
-
-@pytest.mark.parametrize("where", [NB201, NBGRAPH], ids=["nb201", "nbgraph"])
-def test_isomorphic_architectures_get_the_same_features(where: Space) -> None:
-    rows = where.all()
-    encoding = GraphFeatures(where)
-    representatives = encoding.transform(where.canonical(rows))
-    assert (encoding.transform(rows) == representatives).all()
-
-
-def test_features_of_a_part_of_a_space() -> None:
-    mask = NB201.canonical(NB201.all()) == NB201.all()
-    part = NB201.restrict(mask.all(axis=1))
-    rows = part.sample(20, np.random.default_rng(0))
-    assert (GraphFeatures(part).transform(rows) == GraphFeatures(NB201).transform(rows)).all()
 
 
 @pytest.mark.parametrize("encoding", [Path, GraphFeatures])
@@ -341,37 +200,13 @@ def test_hyperparameters_by_hand() -> None:
         "activation_fn_1=relu,activation_fn_2=tanh,batch_size=16,dropout_1=0.3,dropout_2=0.0,"
         "init_lr=0.1,lr_schedule=const,n_units_1=64,n_units_2=512"
     )
-    found = Hyperparameters(where).transform(_row(arch))[0]
+    found = Hyperparameters(where).transform(one_row(arch))[0]
     assert np.allclose(found, [0, 1, 1 / 3, 0.5, 0, 1, 1, 2 / 5, 1])
 
 
 def test_inactive_numbers_are_told_apart() -> None:
     encoding = Hyperparameters(Layered())
-    assert encoding.transform(_row((0, 1, 0, 0)))[0].tolist() == [0, 1, -1, -1]
-
-
-def _tau(a: Floats, b: Floats) -> float:
-    from scipy.stats import kendalltau
-
-    return float(kendalltau(a, b).statistic)
-
-
-def test_graph_features_rank_unseen_architectures() -> None:
-    """Kendall tau with 100 random training architectures, no class in train and test (6 seeds)."""
-    from workbench.data._open import benchmark
-
-    rows = NB201.all()
-    truth = benchmark("nb201/cifar10").truth(rows)
-    classes = NB201.index(NB201.canonical(rows))
-    found = []
-    for seed in range(6):
-        rng = np.random.default_rng(seed)
-        train = rng.permutation(len(rows))[:100]
-        others = rng.permutation(np.flatnonzero(~np.isin(classes, classes[train])))[:1000]
-        model = make_pipeline(GraphFeatures(NB201), ExtraTrees(random_state=seed))
-        model.fit(rows[train], truth[train])
-        found.append(_tau(model.predict(rows[others]), truth[others]))
-    assert np.mean(found) >= 0.79
+    assert encoding.transform(one_row((0, 1, 0, 0)))[0].tolist() == [0, 1, -1, -1]
 
 
 def _best_time(encoding: OneHot | Path | GraphFeatures, rows: Archs) -> float:
@@ -399,28 +234,3 @@ def test_paths_of_many_wirings_are_quick() -> None:
     found = sum(len(rows) for rows, _ in codes_of(graphs, alphabet, 5))
     assert time.process_time() - start < 2
     assert found > 100_000
-
-
-def test_depths_and_heights_against_a_walk() -> None:
-    """Each node of 200 graph networks by the longest walk from the input, and to the output."""
-    encoding = GraphFeatures(NBGRAPH, canonical=False)
-    rows = NBGRAPH.sample(200, np.random.default_rng(2))
-    names = encoding.get_feature_names_out().tolist()
-    found = encoding.transform(rows)
-    graphs = NBGRAPH.graphs(rows)
-    for row in range(len(rows)):
-        edges, ops = graphs.adjacency[row], [graphs.names[o] for o in graphs.operations[row]]
-        wanted: dict[str, int] = {}
-        for node in range(1, len(ops) - 1):
-            before, after = _longest_walk(edges.T, node), _longest_walk(edges, node)
-            for what, place in (("depth", before), ("height", after)):
-                name = f"{what}{place}[{ops[node]}]"
-                wanted[name] = wanted.get(name, 0) + 1
-        for column, name in enumerate(names):
-            if name.startswith(("depth", "height")):
-                assert found[row, column] == wanted.get(name, 0), name
-
-
-def _longest_walk(edges: Mask, node: int) -> int:
-    """Return the number of edges of the longest walk from a node to where no edge leads on."""
-    return max((1 + _longest_walk(edges, n) for n in edges[node].nonzero()[0].tolist()), default=0)
