@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.small_studies import summary_of
 from workbench.errors import StoreError, StudyError
 from workbench.harness.drive import run_study
 from workbench.harness.frozen import frozen
@@ -65,11 +66,6 @@ def _shards(study: Study, of: int, folder: Path, which: Sequence[int] = ()) -> l
     return folders
 
 
-def _summary(folder: Path) -> bytes:
-    write_all(folder)
-    return (folder / "summary.json").read_bytes()
-
-
 @pytest.mark.parametrize("data", KINDS, ids=lambda d: d["name"])
 @pytest.mark.parametrize("of", [1, 3, 16, 100])
 def test_shards_partition_the_runs(data: dict[str, Any], of: int) -> None:
@@ -118,7 +114,7 @@ def test_merged_shards_are_one_process_to_the_byte(data: dict[str, Any], tmp_pat
     assert not merged.missing
     assert not merged.shards
     assert not merged.mixed
-    assert _summary(tmp_path / "merged") == _summary(tmp_path / "whole")
+    assert summary_of(tmp_path / "merged") == summary_of(tmp_path / "whole")
     if data is STRATEGIES:
         trials = [read_results(tmp_path / f).trials for f in ("whole", "merged")]
         assert trials[0].equals(trials[1])
@@ -138,7 +134,7 @@ def test_merging_again_changes_nothing(tmp_path: Path) -> None:
     assert run_study(_study(), out).ran == 0
     # The whole study counts as one of the folders, too.
     assert merge([out, *folders], tmp_path / "second").finished == 20
-    assert _summary(out) == _summary(tmp_path / "second")
+    assert summary_of(out) == summary_of(tmp_path / "second")
 
 
 def test_missing_runs_are_run_by_the_study_itself(tmp_path: Path) -> None:
@@ -146,7 +142,7 @@ def test_missing_runs_are_run_by_the_study_itself(tmp_path: Path) -> None:
     merge(folders, tmp_path / "merged")
     assert run_study(_study(), tmp_path / "merged").ran == 10
     run_study(_study(), tmp_path / "whole")
-    assert _summary(tmp_path / "merged") == _summary(tmp_path / "whole")
+    assert summary_of(tmp_path / "merged") == summary_of(tmp_path / "whole")
 
 
 def test_a_shard_is_resumed_and_counts_its_part(tmp_path: Path) -> None:
@@ -265,7 +261,7 @@ def test_what_failed_in_one_folder_is_taken_from_another(tmp_path: Path) -> None
     assert merge([failed], out).failed == 1
     healed = merge([failed, one], out)
     assert (healed.failed, healed.new) == (0, 1)
-    assert _summary(out) == _summary(one)
+    assert summary_of(out) == summary_of(one)
     # A failure that comes later does not take its place.
     assert merge([failed], out).failed == 0
 
