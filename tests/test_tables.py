@@ -9,39 +9,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filelock import FileLock
-from scipy.stats import spearmanr
 from typer.testing import CliRunner
 
-from workbench import proxies, registry
+from tests.tiny_tables import PLAN, change_part, planned
+from workbench import proxies
 from workbench.cli import app
 from workbench.data import _parts
 from workbench.data._open import benchmark
 from workbench.data._plan import load_plan
-from workbench.data.measured import SHIPPED, Measured
+from workbench.data.measured import Measured
 from workbench.errors import DataMissing, StoreError, StudyError, TableError, UnknownName
 from workbench.tables import verify as verifying
 from workbench.tables.measure import measure
 from workbench.tables.score import score
-from workbench.tables.train import _Work
 from workbench.tables.verify import verify
 from workbench.testing.benchmarks import Check, benchmark_checks
-
-PLAN = """
-space = "nb201"
-data = "digits"
-seeds = 2
-part = 3
-options = {train = 60, valid = 40}
-network = {channels = 4, cells = 1, stages = 1}
-training = {epochs = 2, batch_size = 20}
-"""
 
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tables") / "tiny"
-    folder.mkdir()
-    (folder / "table.toml").write_text(PLAN, encoding="utf-8")
+    folder = planned(tmp_path_factory.mktemp("tables") / "tiny")
     assert measure(folder, 6).measured == 6
     return folder
 
@@ -54,25 +41,10 @@ def _copy(table: Path, folder: Path) -> Path:
     return folder
 
 
-def _planned(folder: Path) -> Path:
-    folder.mkdir()
-    (folder / "table.toml").write_text(PLAN, encoding="utf-8")
-    return folder
-
-
 def _same(a: Path, b: Path) -> bool:
     first, second = _parts.read(a), _parts.read(b)
     names = ("archs", "valid_right", "train_loss", "test_right")
     return all(np.array_equal(getattr(first, n), getattr(second, n)) for n in names)
-
-
-def _change(folder: Path, part: int, **arrays: Callable[[np.ndarray], np.ndarray]) -> None:
-    path = folder / f"part-{part:04d}.npz"
-    with np.load(path) as stored:
-        content = dict(stored)
-    for name, change in arrays.items():
-        content[name] = change(content[name])
-    np.savez_compressed(path, **content)
 
 
 def test_the_order_is_a_permutation_of_the_classes(table: Path) -> None:
@@ -104,7 +76,7 @@ def test_a_plan_that_was_changed_is_refused(table: Path, tmp_path: Path) -> None
 
 def test_what_is_begun_can_be_read_and_goes_on(table: Path, tmp_path: Path) -> None:
     """A shorter last part, also where only that was kept: the same numbers as in one go."""
-    folder = _planned(tmp_path / "begun")
+    folder = planned(tmp_path / "begun")
     assert measure(folder, 2).measured == 2
     assert len(Measured(str(folder)).rows.archs) == 2
     assert score(folder) == 2
@@ -123,27 +95,6 @@ def test_a_part_that_is_missing_is_not_measured_over(table: Path, tmp_path: Path
     with pytest.raises(TableError, match=r"part-0000\.npz is missing"):
         measure(folder, 6)
     assert (folder / "part-0001.npz").read_bytes() == before
-
-
-def test_a_table_of_one_seed_or_one_architecture(tmp_path: Path) -> None:
-    """Equal bits can be seen; on another machine nothing says how much trainings differ."""
-    folder = _planned(tmp_path / "one")
-    text = PLAN.replace("seeds = 2", "seeds = 1")
-    (folder / "table.toml").write_text(text, encoding="utf-8")
-    measure(folder, 1)
-    assert verify(folder, 1).holds
-
-    def elsewhere(text: np.ndarray) -> np.ndarray:
-        made = [one | {"cpu_type": "another"} for one in json.loads(str(text))]
-        return np.array(json.dumps(made))
-
-    _change(folder, 0, provenance=elsewhere)
-    with pytest.raises(TableError, match="one training seed"):
-        verify(folder, 1)
-    both = _planned(tmp_path / "both")
-    measure(both, 1)
-    _change(both, 0, provenance=elsewhere)
-    assert verify(both, 1).holds
 
 
 def test_scores_are_stored_beside_each_part(table: Path, tmp_path: Path) -> None:
@@ -194,14 +145,14 @@ def test_scores_of_other_architectures_are_refused(table: Path, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_the_number_of_processes_changes_nothing(table: Path, tmp_path: Path) -> None:
-    folder = _planned(tmp_path / "two")
+    folder = planned(tmp_path / "two")
     measure(folder, 6, workers=2)
     assert _same(table, folder)
 
 
 def test_a_killed_measurement_goes_on(table: Path, tmp_path: Path) -> None:
     """Killed after two and in the middle of writing the third: those two are not measured again."""
-    folder = _planned(tmp_path / "killed")
+    folder = planned(tmp_path / "killed")
 
     def kill(done: int, of: int, failed: int) -> None:
         if done == 2:
@@ -284,7 +235,7 @@ def test_a_tampered_table_does_not(
 ) -> None:
     """One right answer more in the first epoch, or one bit of a loss, is found."""
     folder = _copy(table, tmp_path / "tampered")
-    _change(folder, 0, **{name: change})
+    change_part(folder, 0, **{name: change})
     verdict = verify(folder, 6)
     assert not verdict.holds
     assert {c.number for c in verdict.checked if not c.holds} == {0, 1, 2}
@@ -312,15 +263,15 @@ def test_elsewhere_the_noise_between_seeds_is_the_measure(
     """
     folder = _copy(table, tmp_path / "elsewhere")
     for part in (0, 1):
-        _change(folder, part, provenance=_elsewhere)
+        change_part(folder, part, provenance=_elsewhere)
     _constant_noise(monkeypatch, 5.0)
     assert verify(folder, 6).holds
-    _change(folder, 0, valid_right=lambda v: v + 2)  # of 40: 5 points
+    change_part(folder, 0, valid_right=lambda v: v + 2)  # of 40: 5 points
     halves = verify(folder, 6)
     assert halves.holds
     assert halves.mean == pytest.approx(-2.5)
     assert halves.se == pytest.approx(5 * np.sqrt(2 / 12))
-    _change(folder, 1, valid_right=lambda v: v + 2)
+    change_part(folder, 1, valid_right=lambda v: v + 2)
     drifted = verify(folder, 6)
     assert all(c.holds for c in drifted.checked)
     assert drifted.drifts
@@ -340,7 +291,7 @@ def test_noise_is_the_pooled_deviation_between_seeds(table: Path) -> None:
 def test_what_is_wrong_has_one_clear_error(table: Path, tmp_path: Path) -> None:
     with pytest.raises(DataMissing, match=r"no .*table\.toml"):
         measure(tmp_path)
-    bad = _planned(tmp_path / "bad")
+    bad = planned(tmp_path / "bad")
     (bad / "table.toml").write_text(PLAN + "sedes = 3\n", encoding="utf-8")
     with pytest.raises(StudyError, match="sedes"):
         measure(bad)
@@ -365,42 +316,3 @@ def test_the_command_measures_and_says_so(table: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["measure", str(folder), "-n", "7", "--workers", "1"])
     assert done.exit_code == 0
     assert "7 of 6466 architectures are measured, 1 of them now" in done.output
-
-
-@pytest.mark.slow
-def test_the_shipped_table_comes_out_again() -> None:
-    """Five entries of ``nb201-mnist``, all seeds and epochs: what a user is promised."""
-    verdict = verify(SHIPPED / "nb201-mnist", 5, workers=1)
-    assert verdict.holds, "\n".join(verdict.lines())
-
-
-def test_the_shipped_table_is_signal() -> None:
-    """Two seeds agree in the order of cells: Spearman .85 over all, .5 within the better half."""
-    bench = Measured("nb201-mnist")
-    final = bench.rows.valid_right[:, :, -1]
-    better = final.mean(axis=1) >= np.median(final.mean(axis=1))
-    for a, b in ((0, 1), (0, 2), (1, 2)):
-        assert spearmanr(final[:, a], final[:, b]).statistic >= 0.85
-        assert spearmanr(final[better, a], final[better, b]).statistic > 0.5
-    assert bench.rows.seconds.sum(axis=1).mean() < 2
-    for check in benchmark_checks():
-        check(bench)
-
-
-def test_joint_spaces_are_trained_as_their_architectures_say(tmp_path: Path) -> None:
-    """Batch size and learning rate of ``mlp`` are decisions: no two rows are trained alike."""
-    folder = tmp_path / "mlp"
-    folder.mkdir()
-    (folder / "table.toml").write_text(
-        'space = "mlp"\ndata = "digits"\nseeds = 1\noptions = {train = 40, valid = 40}\n'
-        "training = {epochs = 1}\n",
-        encoding="utf-8",
-    )
-    plan = load_plan(folder)
-    network = registry.load("networks", "mlp")
-    for number in (0, 1):
-        arch = tuple(plan.archs[number].tolist())
-        used = _Work(plan).trainer(arch).settings.model_dump()
-        decided = network.settings(arch)
-        assert {"batch_size", "learning_rate"} <= set(decided)
-        assert {key: used[key] for key in decided} == decided
