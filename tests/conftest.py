@@ -34,6 +34,22 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study of ``tests.archives``, which no test may change."""
+    from tests.archives import make_folder
+
+    return make_folder(tmp_path_factory.mktemp("archive"))
+
+
+@pytest.fixture(scope="session")
+def archive(folder: Path) -> Path:
+    """The same, exported."""
+    from workbench.harness.archive import export_study
+
+    return export_study(folder, folder.parent / "small.zip").path
+
+
 @pytest.fixture(params=["cell", "perceptron"])
 def case(request: pytest.FixtureRequest) -> Iterator[Any]:
     """One of ``tests.proxy_cases``.

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.archives import PLUGIN, STUDY, Hostile, content_of, listed, made, make_folder
+from tests.archives import PLUGIN, STUDY, Hostile, content_of, listed, made
 from workbench.errors import ArchiveError, StoreError
 from workbench.harness.archive import MANIFEST, export_study
 from workbench.harness.drive import run_study
@@ -28,17 +28,6 @@ from workbench.harness.store import note_in, open_store, progress_of, read_meta
 from workbench.harness.study import load_study
 from workbench.harness.unpack import import_study
 from workbench.report.write import write_all
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_folder(tmp_path_factory.mktemp("archive"))
-
-
-@pytest.fixture(scope="module")
-def archive(folder: Path) -> Path:
-    return export_study(folder, folder.parent / "small.zip").path
-
 
 # -- what is in it, and what comes out of it -------------------------------------------------------
 

@@ -16,21 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.archives import Entries, Hostile, content_of, listed, made, make_folder, refused, zipped
+from tests.archives import Entries, Hostile, content_of, listed, made, refused, zipped
 from workbench.errors import ArchiveError
-from workbench.harness.archive import COMMENT, MANIFEST, export_study, seal
+from workbench.harness.archive import COMMENT, MANIFEST, seal
 from workbench.harness.foreign import check_arrays, check_weights
 from workbench.harness.unpack import import_study
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_folder(tmp_path_factory.mktemp("archive"))
-
-
-@pytest.fixture(scope="module")
-def archive(folder: Path) -> Path:
-    return export_study(folder, folder.parent / "small.zip").path
 
 
 def test_an_archive_made_by_hand_is_taken(archive: Path, tmp_path: Path) -> None:
