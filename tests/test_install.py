@@ -6,6 +6,7 @@ itself is installed; an editable install of the lending environment is not visib
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -21,9 +22,10 @@ TRACKED = ("workbench", "encodings", "predictors", "data")
 
 
 def _run(*command: str | Path, cwd: Path) -> str:
-    done = subprocess.run(
-        list(map(str, command)), cwd=cwd, capture_output=True, text=True, check=False
-    )
+    # Where Python was told to look first, the installed package would not be what it finds.
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    words = [*map(str, command)]
+    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False, env=own)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 

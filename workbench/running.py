@@ -171,30 +171,41 @@ def report_on(folder: Path, as_json: bool) -> None:
 
 def report_as(folders: Sequence[Path], form: str, out: Path | None, as_json: bool) -> None:
     """Write results and report, of several folders side by side, and print what they say."""
-    written = _reported(folders, form, out)
-    where = written.paths[0] if len(written.paths) == 1 else written.paths[0].parent
+    paths, verdict, summary = _reported(folders, form, out)
+    where = paths[0] if len(paths) == 1 else paths[0].parent
     if as_json or form == "json":
-        print_json(written.summary | {"report": str(where)})
+        print_json(summary | {"report": str(where)})
     else:
-        print("\n".join([*written.verdict, "", str(where.resolve())]))
+        print("\n".join([*verdict, "", str(where.resolve())]))
 
 
-def _reported(folders: Sequence[Path], form: str = "html", out: Path | None = None) -> Any:
+def _reported(folders: Sequence[Path], form: str = "html", out: Path | None = None) -> _Report:
     """Write results and report in a process of its own.
 
-    So the memory of search libraries here and of pictures there never add up.
+    So the memory of search libraries here and of pictures there never add up, and nothing that
+    only a report needs is loaded here.
     """
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
     from workbench.processes import deaf_children
-    from workbench.report.formats import report
 
     context = multiprocessing.get_context("spawn")
     with busy("writing results and report"), ProcessPoolExecutor(1, context) as pool:
         with deaf_children():
-            future = pool.submit(report, folders, form, out)
+            future = pool.submit(_report, folders, form, out)
         return future.result()
+
+
+_Report = tuple[list[Path], list[str], dict[str, Any]]
+"""What was written, the verdict, and the summary."""
+
+
+def _report(folders: Sequence[Path], form: str, out: Path | None) -> _Report:
+    from workbench.report.formats import report
+
+    written = report(folders, form, out)
+    return written.paths, written.verdict, written.summary
 
 
 def print_json(value: Any) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 from workbench import registry
 from workbench.data._base import Benchmark
 from workbench.errors import WorkbenchError, did_you_mean
-from workbench.predictors._pipeline import seeded
 from workbench.types import Archs, Floats, Ints
 
 LOSS = "train_loss"
@@ -29,6 +28,8 @@ def made(name: str, parameters: Mapping[str, Any], bench: Benchmark, rng: Any) -
     UnknownName, MissingExtra
         None has this name, or it needs a package that is not installed.
     """
+    from workbench.predictors._pipeline import seeded  # scikit-learn takes a second to load
+
     cls = registry.load("extrapolators", name)
     given = {"space": bench.space} if "space" in inspect.signature(cls).parameters else {}
     return seeded(cls(**given, epochs=list(bench.epochs), **parameters), rng)

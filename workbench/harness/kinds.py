@@ -7,13 +7,6 @@ from typing import Any, NamedTuple
 
 from workbench.data._base import Benchmark
 from workbench.executors import Where
-from workbench.harness import (
-    curve_runner,
-    predictor_runner,
-    proxy_runner,
-    runner,
-    search_study,
-)
 from workbench.harness.result import RunResult
 from workbench.harness.sections import RunSpec, Study
 from workbench.types import Progress
@@ -35,34 +28,49 @@ class Kind(NamedTuple):
     times: tuple[str, ...] = ()
 
 
-_KINDS = {
-    "strategies": Kind(runner.execute, runner.faults, runner.try_out, lambda _: {}),
-    "predictors": Kind(
-        predictor_runner.execute,
-        predictor_runner.faults,
-        predictor_runner.try_out,
-        predictor_runner.facts,
-        times=predictor_runner.TIMES,
-    ),
-    "proxies": Kind(
-        proxy_runner.execute,
-        proxy_runner.faults,
-        proxy_runner.try_out,
-        proxy_runner.facts,
-        proxy_runner.ahead,
-        (proxy_runner.SECONDS,),
-    ),
-    "curves": Kind(
-        curve_runner.execute,
-        curve_runner.faults,
-        curve_runner.try_out,
-        curve_runner.facts,
-        times=curve_runner.SECONDS,
-    ),
-    "search": Kind(None, search_study.faults, runner.try_out, search_study.facts),
-}
-
-
 def kind_of(study: Study) -> Kind:
     """Return what the kind of a study brings."""
-    return _KINDS[study.kind]
+    return _KINDS[study.kind]()
+
+
+# Each loads its own: commands that ask a folder how far it is need no scikit-learn.
+
+
+def _strategies() -> Kind:
+    from workbench.harness.runner import execute, faults, try_out
+
+    return Kind(execute, faults, try_out, lambda _: {})
+
+
+def _predictors() -> Kind:
+    from workbench.harness.predictor_runner import TIMES, execute, facts, faults, try_out
+
+    return Kind(execute, faults, try_out, facts, times=TIMES)
+
+
+def _proxies() -> Kind:
+    from workbench.harness.proxy_runner import SECONDS, ahead, execute, facts, faults, try_out
+
+    return Kind(execute, faults, try_out, facts, ahead, (SECONDS,))
+
+
+def _curves() -> Kind:
+    from workbench.harness.curve_runner import SECONDS, execute, facts, faults, try_out
+
+    return Kind(execute, faults, try_out, facts, times=SECONDS)
+
+
+def _search() -> Kind:
+    from workbench.harness.runner import try_out
+    from workbench.harness.search_study import facts, faults
+
+    return Kind(None, faults, try_out, facts)
+
+
+_KINDS = {
+    "strategies": _strategies,
+    "predictors": _predictors,
+    "proxies": _proxies,
+    "curves": _curves,
+    "search": _search,
+}
