@@ -21,13 +21,16 @@ from typer.testing import CliRunner
 from tests.searches import SMALL, funnel, small
 from workbench.cli import app
 from workbench.errors import StoreError, StudyError
+from workbench.harness.conclude import best_of_each, in_full
 from workbench.harness.drive import run_study
+from workbench.harness.live_run import Told
 from workbench.harness.quick_search import quick_search
 from workbench.harness.search_study import seconds_of
 from workbench.harness.store import progress_of, read_log
 from workbench.harness.study import parse_study
 from workbench.report.search import indistinct, read_search, spread, welch
 from workbench.report.write import write_all
+from workbench.types import Observation, Status, Trial
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -114,6 +117,25 @@ def test_a_finished_search_is_not_done_again(searched: Path) -> None:
     before = read_log(searched)
     assert run_study(funnel(budget={"queries": 8}), searched).ran == 0
     assert read_log(searched) == before
+
+
+def test_a_search_whose_time_was_up_is_not_done_again(tmp_path: Path) -> None:
+    """Also what was under way when it was up, although the last entry of the log is earlier."""
+    study = small(budget={"seconds": 5.0})
+    assert run_study(study, tmp_path / "s").ran == 1
+    before = read_log(tmp_path / "s")
+    assert run_study(study, tmp_path / "s").ran == 0
+    assert read_log(tmp_path / "s") == before
+
+
+def test_the_best_are_ranked_by_their_best_trainings() -> None:
+    """Cells a and b, of which a was trained best, and worst too."""
+    told = [
+        Told(Trial(i, arch, 3), Observation(Status.OK, score, 3), {}, i, 0.0)
+        for i, (arch, score) in enumerate([((0,), 97.6), ((0,), 97.9), ((1,), 96.6), ((0,), 96.0)])
+    ]
+    found = best_of_each(in_full(told, 3))
+    assert [one.trial.id for one in found] == [1, 2]
 
 
 def test_a_longer_budget_goes_on_and_concludes_anew(tmp_path: Path) -> None:
@@ -237,8 +259,15 @@ def test_time_that_no_entry_of_the_log_tells_of_is_counted(tmp_path: Path) -> No
     run_study(small(), tmp_path / "s")
     with closing(sqlite3.connect(tmp_path / "s" / "study.sqlite")) as db, db:
         db.execute("INSERT OR REPLACE INTO meta VALUES ('clock', '1000.0')")
-    run_study(small(budget={"queries": 9, "seconds": 500.0}), tmp_path / "s")
-    assert len(read_search(tmp_path / "s").trainings) == 5
+    for shorter, words in (
+        ({"queries": 9, "seconds": 500.0}, "has used 1000 seconds, more than 500"),
+        ({"queries": 4}, "has used 5 queries, more than 4"),
+    ):
+        with pytest.raises(StudyError, match=words):
+            run_study(small(budget=shorter), tmp_path / "s")
+    found = read_search(tmp_path / "s")
+    assert len(found.trainings) == 5
+    assert found.meta["study"]["budget"]["queries"] == 5
     run_study(small(budget={"queries": 9, "seconds": 1600.0}), tmp_path / "s")
     assert len(read_search(tmp_path / "s").trainings) == 9
 

@@ -52,6 +52,14 @@ def in_full(told: Sequence[Told], last: int) -> list[Told]:
     return sorted(whole, key=lambda t: -(t.observation.score or -math.inf))
 
 
+def best_of_each(ranked: Sequence[Told]) -> list[Told]:
+    """Return, of trials that are best first, the first of each architecture, in that order."""
+    found: dict[Arch, Told] = {}
+    for one in ranked:
+        found.setdefault(one.trial.arch, one)
+    return [*found.values()]
+
+
 def conclude(
     study: SearchStudy,
     bench: Any,
@@ -75,7 +83,7 @@ def conclude(
             " (--epochs), smaller networks or less data take less time, and so do fewer candidates"
             " of the funnel (funnel.candidates)"
         )
-    top = [*{told.trial.arch: told for told in reversed(ranked)}.values()][::-1][: study.final.top]
+    top = best_of_each(ranked)[: study.final.top]
     drawn = _drawn(study, bench)
     replicates = [_replicate(study, i) for i in range(study.final.seeds)]
     with workers() as pool, shows("training again", "trainings") as shown:
@@ -197,10 +205,10 @@ def _latencies(bench: Any, ranked: Sequence[Told], shows: Shows) -> dict[str, fl
     from workbench.networks._latency import latency
 
     found: dict[Arch, float] = {}
-    some = [*{told.trial.arch: told for told in reversed(ranked[:MOST_TIMED])}.values()]
+    timed = ranked[:MOST_TIMED]
+    some = [told.trial.arch for told in best_of_each(timed)]
     with shows("measuring latency", "networks") as shown:
-        for i, told in enumerate(some):
-            arch = told.trial.arch
+        for i, arch in enumerate(some):
             found[arch] = latency(bench.network(arch), bench.data.shape)
             shown(i + 1, len(some), 0)
-    return {str(told.trial.id): found[told.trial.arch] for told in some}
+    return {str(told.trial.id): found[told.trial.arch] for told in timed}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,14 @@ from typing import Any, NamedTuple
 
 from workbench import seeds
 from workbench.data._base import Benchmark
-from workbench.errors import ExecutorError, PluginError, WorkbenchError, WorkerDied, describe_fault
+from workbench.errors import (
+    ExecutorError,
+    PluginError,
+    StudyError,
+    WorkbenchError,
+    WorkerDied,
+    describe_fault,
+)
 from workbench.executors import Where, Workers, as_finished, workers_at
 from workbench.harness.conclude import Conclusion, conclude, in_full
 from workbench.harness.frozen import frozen
@@ -78,7 +85,8 @@ def run_search(
     Raises
     ------
     StudyError
-        Nothing was trained in full within the budget.
+        Nothing was trained in full within the budget; or it is another one than before, and more
+        than that is used up already.
     StoreError
         The folder is another study's, or in use; or the strategy asks otherwise than in its log.
     ExecutorError
@@ -88,8 +96,9 @@ def run_search(
     workers = partial(workers_at, place, _gpus(study, place))
     began = time.process_time()
     with open_store(folder, frozen(plan)) as store:
-        store.note("study", study.model_dump(mode="json"))
         search = _Search(study, plan.benchmarks[0], store, shows)
+        search.check_budget(read_meta(folder)["study"]["budget"])
+        store.note("study", study.model_dump(mode="json"))
         before = len(search.run.told)
         with workers() as pool:
             search.go_on(pool, view)
@@ -167,6 +176,16 @@ class _Search:
         limit = self.study.budget.seconds
         return math.inf if limit is None else limit - self.seconds
 
+    def check_budget(self, before: Mapping[str, float | None]) -> None:
+        """Refuse a budget that is not the one of ``before`` and that is more than used up."""
+        used = {"seconds": self.seconds, "queries": self.run.asked}
+        for unit, now in self.study.budget.model_dump().items():
+            if now is not None and now != before[unit] and now < used[unit]:
+                raise StudyError(
+                    f"budget: this search has used {used[unit]:.0f} {unit}, more than {now:g}; give"
+                    " a longer budget, or choose another folder (--out)"
+                )
+
     def go_on(self, workers: Workers, view: Callable[[State], None]) -> None:
         """Ask, train and tell until time is up, or until there is nothing more to ask for.
 
@@ -177,6 +196,13 @@ class _Search:
         for _, future in as_finished(workers, partial(_ready, self.bench), range(workers.size)):
             future.result()
         self._started = time.monotonic()
+        try:
+            self._search(workers, view)
+        finally:
+            # What the log tells of may end earlier: without this, time that is up would not be.
+            self._store.note(_CLOCK, self.seconds)
+
+    def _search(self, workers: Workers, view: Callable[[State], None]) -> None:
         for work in [*self.run.flying.values()]:
             self._submit(workers, work)
         while self.left > 0:
