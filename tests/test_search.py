@@ -28,7 +28,8 @@ from workbench.harness.quick_search import quick_search
 from workbench.harness.search_study import seconds_of
 from workbench.harness.store import progress_of, read_log
 from workbench.harness.study import parse_study
-from workbench.report.search import indistinct, read_search, spread, welch
+from workbench.report.search import read_search
+from workbench.report.search_words import by_chance, indistinct, spread, welch
 from workbench.report.write import write_all
 from workbench.types import Observation, Status, Trial
 
@@ -288,3 +289,32 @@ def test_scores_that_tell_nothing_apart_are_said_to() -> None:
     assert without[0].startswith("Of these 152, what validated better did not test better")
     assert indistinct(_trainings(0.0, 29, 0)) is None
     assert indistinct(_trainings(0.0, 40, 0).assign(val_acc=99.0)) is None
+
+
+def test_one_random_architecture_is_seldom_told_to_beat_chance() -> None:
+    """The level of the test, by a simulation of searches that return one random architecture."""
+    rng = np.random.default_rng(0)
+    said = 0
+    for _ in range(2000):
+        quality = rng.normal(95, 1, 21)
+        noisy = rng.normal(quality, 0.3)
+        again = rng.normal(quality[0], 0.3, 3)
+        words = by_chance([*again], [*noisy[1:]])
+        assert words is not None
+        said += "better than chance gives" in words
+    # 1 of 21, less what the mean over seeds is luckily high less often; .0048 is its deviation.
+    assert said / 2000 < 1 / 21 + 2 * 0.0048
+    assert said / 2000 > 0.02
+
+
+def test_words_of_what_chance_gives() -> None:
+    said = by_chance([97.3, 97.7], [97.5, 97.4, 96.0, float("nan")])
+    assert said is not None
+    assert said.startswith("1 of 3 random architectures, trained once each, tests as well; one")
+    assert "with a probability of 0.5: that the search has found more" in said
+    assert said.endswith("nor could it be with fewer than 19 random ones (final.random).")
+    best = by_chance([97.3], [96.0] * 19)
+    assert best is not None
+    assert best.startswith("None of 19 random architectures")
+    assert best.endswith("0.05: the search has found something better than chance gives.")
+    assert by_chance([97.3], []) is None

@@ -28,7 +28,8 @@ from workbench.harness.quick_search import quick_search
 from workbench.harness.search import _train, as_progress, run_search
 from workbench.harness.search_study import SearchStudy
 from workbench.harness.store import read_log
-from workbench.report.search import read_search, sentences
+from workbench.report.search import read_search
+from workbench.report.search_words import sentences
 from workbench.running import processes_for
 from workbench.types import Arch, Evaluation, Progress
 

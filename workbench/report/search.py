@@ -1,9 +1,9 @@
-"""A live search as a frame of its trainings, in numbers and in words."""
+"""A live search as a frame of its trainings, and in numbers."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import pandas as pd
 
 from workbench.harness.store import read_log, read_measures, read_meta, read_runs
 from workbench.report.render import write_text
+from workbench.report.search_words import sentences
 from workbench.spaces import space
 
 
@@ -130,127 +131,6 @@ def _new_cost(trainings: pd.DataFrame) -> pd.Series:
     return trainings["cost"].fillna(0.0) - before.astype("float64")
 
 
-def sentences(found: SearchFolder) -> list[str]:
-    """Return the verdict: what was found, and how much better it is than what chance gives."""
-    if found.conclusion is None:
-        return [*_unfinished(found)]
-    return [*_verdict(found, found.conclusion)]
-
-
-def _unfinished(found: SearchFolder) -> Iterator[str]:
-    whole = found.whole
-    yield (
-        f"The search has not come to its end: {len(found.trainings)} trainings so far,"
-        f" {len(whole)} of them to the last epoch. The same command goes on from here."
-    )
-    if len(whole):
-        best = whole.iloc[0]
-        yield f"Best so far: {best['architecture']}, validation {best['val_acc']:.2f} %."
-
-
-def _verdict(found: SearchFolder, end: Mapping[str, Any]) -> Iterator[str]:
-    best, random, drawn = end["best"], end["random"], len(end["drawn"])
-    other = f"the median of {drawn} random ones" if drawn > 1 else "a random one"
-    yield (
-        f"The best architecture found reaches {spread(best['test'])} % on the test set, {other},"
-        f" trained the same way, {spread(random['test'])} %."
-    )
-    yield _difference(best["test"], random["test"])
-    yield (
-        f"It is {best['text']}, chosen from {len(found.whole)} that were trained to the last epoch"
-        f" within {duration(float(found.trainings['at'].max()))}{_of_finalists(end)}. With new"
-        f" seeds ({len(best['valid'])}) it validates at {_mean(best['valid']):.2f} % on average;"
-        f" the search had seen {best['observed']:.2f} %."
-    )
-    if (words := indistinct(found.whole)) is not None:
-        yield words
-    if failed := int((found.trainings["fault"] != "").sum()):
-        yield f"{failed} trainings failed; they are listed below."
-
-
-def indistinct(whole: pd.DataFrame) -> str | None:
-    """Return that scores do not tell architectures apart, None where they do or too few are known.
-
-    They do not where validation and test accuracy of the same trainings show no correlation.
-    """
-    from scipy.stats import spearmanr
-
-    known = whole[["val_acc", "test_acc"]].dropna()
-    if len(known) < _ENOUGH or (known.max() == known.min()).any():
-        return None
-    found = spearmanr(known["val_acc"], known["test_acc"], alternative="greater")
-    if found.pvalue < _LEVEL:
-        return None
-    return (
-        f"Of these {len(known)}, what validated better did not test better (Spearman"
-        f" {found.statistic:.2f}, p = {found.pvalue:.2g}): scores on this data hardly tell them"
-        " apart. Where that matters, take more examples or a harder task."
-    )
-
-
-def _of_finalists(end: Mapping[str, Any]) -> str:
-    count = len(end["finalists"])
-    return f": of the {count} that looked best, the best when trained again" if count > 1 else ""
-
-
-def _difference(best: list[float], random: list[float]) -> str:
-    lead = round(_mean(best) - _mean(random), 2) + 0.0
-    words = f"A difference of {lead:+.2f} points" if lead else "No difference"
-    p = welch(best, random)
-    if p is None:
-        return f"{words}; with so few seeds nobody can say what chance has to do with it."
-    test = f"Welch's t test over {len(best)} seeds each, p = {p:.2g}"
-    if p >= _LEVEL:
-        return (
-            f"{words} that the seeds of the trainings could not explain ({test}): by this test"
-            " the search has found nothing better than chance gives."
-            if not lead
-            else f"{words}, which the seeds of the trainings alone may explain ({test}): by this"
-            " test the search has found nothing better than chance gives."
-        )
-    verdict = "better" if lead > 0 else "worse"
-    return (
-        f"{words}, more than the seeds of the trainings explain ({test}): the search has found"
-        f" something {verdict} than chance gives."
-    )
-
-
-_LEVEL = 0.05
-_ENOUGH = 30
-"""So many show a correlation of .5 in four searches of five; of fewer, seeing none says little."""
-_SAME = 1e-6
-
-
-def welch(a: list[float], b: list[float]) -> float | None:
-    """Return the p value of Welch's two-sided t test; None where it is not defined."""
-    from scipy.stats import ttest_ind_from_stats
-
-    known = [np.array(x)[np.isfinite(x)] for x in (a, b)]
-    if min(map(len, known)) < 2 or max(np.ptp(x) for x in known) < _SAME:
-        return None
-    # From moments, because of equal scores scipy's test of samples warns.
-    (m1, s1, n1), (m2, s2, n2) = ((x.mean(), x.std(ddof=1), len(x)) for x in known)
-    return float(ttest_ind_from_stats(m1, s1, n1, m2, s2, n2, equal_var=False).pvalue)
-
-
-def spread(values: list[float]) -> str:
-    """Return mean and standard deviation as text; of one value, that."""
-    known = np.array(values)[np.isfinite(values)]
-    if not len(known):
-        return "nan"
-    if len(known) == 1:
-        return f"{known[0]:.2f}"
-    return f"{known.mean():.2f} ± {known.std(ddof=1):.2f}"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as words, such as ``10 min 5 s``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
-    return " ".join(f"{n} {unit}" for n, unit in parts if n) or "0 s"
-
-
 def summary(found: SearchFolder) -> dict[str, Any]:
     """Return what ``summary.json`` holds."""
     study = found.meta["study"]
@@ -276,7 +156,3 @@ def write_search(found: SearchFolder) -> list[Path]:
     partial.replace(paths[0])
     write_text(paths[1], json.dumps(summary(found), indent=1, sort_keys=True) + "\n")
     return paths
-
-
-def _mean(values: list[float]) -> float:
-    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")

@@ -11,7 +11,8 @@ import pandas as pd
 from workbench.report import search_figures as figures
 from workbench.report.drawing import Drawing, there
 from workbench.report.render import common, parameters_text
-from workbench.report.search import SearchFolder, costs, duration, sentences, spread
+from workbench.report.search import SearchFolder, costs
+from workbench.report.search_words import duration, sentences, spread
 
 _LISTED = 20
 
