@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from workbench.encodings._parameters import check
-from workbench.predictors._intervals import inflation
+from workbench.predictors.curves._deviations import AS_THEY_ARE, deviations, suited
 from workbench.types import Floats, Ints
 
 _CALIBRATED = 150
@@ -21,7 +21,6 @@ _AS_IT_IS = np.array([0.0, 1.0, 0.0])
 _PULL = 0.3
 _ROUNDS = 10
 _FOLDS = 4
-_SHARES = np.linspace(1, 0, 11).tolist()
 
 
 class Extrapolator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -36,9 +35,9 @@ class Extrapolator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     What ``_extrapolate`` says is then compared with the whole curves of ``fit``, cut at several
     epochs; where it learns from them, by cross-validation. Where the parameter ``corrected`` says
     so, means become what a line in them and in the last score makes of them: schedules of the
-    learning rate bend curves in ways that no formula knows. Variances become a multiple of
-    themselves plus a constant, of such shares that the errors are most likely and of such a size
-    that 90 % intervals cover 90 % of them.
+    learning rate bend curves in ways that no formula knows. Deviations become what suits the
+    errors: their logarithm is linear in the mean and in the logarithm of the own deviation, such
+    that the errors are most likely, and of such a size that 90 % intervals cover 90 % of them.
 
     Attributes
     ----------
@@ -48,8 +47,7 @@ class Extrapolator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Of the final scores of ``fit``.
     cuts_, lines_, spreads_ : ndarray
         Numbers of epochs seen; constant and slopes in mean and last score, in units of the final
-        scores' deviation around their mean, ``(cuts, 3)``; the factor of a curve's own variance,
-        and the variance that all have in common, ``(cuts, 2)``.
+        scores' deviation around their mean, ``(cuts, 3)``; what ``suited`` returns, ``(cuts, 7)``.
     """
 
     READS: ClassVar[Literal["score", "train_loss"]] = "score"
@@ -157,7 +155,7 @@ class Extrapolator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return np.unique([*range(self._least, 1), *cuts])
 
     def _calibrate(self, X: Floats, y: Floats) -> None:
-        self.spreads_ = np.tile([1.0, 0.0], (len(self.cuts_), 1))
+        self.spreads_ = np.tile(AS_THEY_ARE, (len(self.cuts_), 1))
         self.lines_ = np.tile(_AS_IT_IS, (len(self.cuts_), 1))
         if not self.LEARNS:
             X, y = X[:_CALIBRATED], y[:_CALIBRATED]
@@ -172,8 +170,8 @@ class Extrapolator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             features = self._features_of(mean, X, np.full(len(X), cut))
             if getattr(self, "corrected", False):
                 self.lines_[place] = _line(features, self._standard(y))
-            errors = y - self.mean_ - self._unit * (features @ self.lines_[place])
-            self.spreads_[place] = _spread(errors, std)
+            mean = self.mean_ + self._unit * (features @ self.lines_[place])
+            self.spreads_[place] = suited(y - mean, mean, std)
 
     def _strangers(self, X: Floats, y: Floats) -> list[tuple[Self, Ints]]:
         """Return extrapolators, each with the rows it did not learn from; together all rows."""
@@ -191,13 +189,13 @@ class Extrapolator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def _adjusted(self, X: Floats, seen: Ints) -> tuple[Floats, Floats]:
         mean, std = self._extrapolate(X, seen)
         features = self._features_of(mean, X, seen)
-        lines, (own, common) = self._at(seen, self.lines_), self._at(seen, self.spreads_).T
+        lines = np.stack([np.interp(seen, self.cuts_, line) for line in self.lines_.T], axis=1)
         mean = self.mean_ + self._unit * (features * lines).sum(axis=1)
-        return mean, np.sqrt(own * std**2 + common)
-
-    def _at(self, seen: Ints, found: Floats) -> Floats:
-        """Return what was found at each number of epochs, between those that were tried, too."""
-        return np.stack([np.interp(seen, self.cuts_, column) for column in found.T], axis=1)
+        # Between two cuts: between what they say.
+        place = np.interp(seen, self.cuts_, np.arange(len(self.cuts_)))
+        below, above = np.floor(place).astype(np.int64), np.ceil(place).astype(np.int64)
+        one, other = (deviations(self.spreads_[at].T, mean, std) for at in (below, above))
+        return mean, one + (place - below) * (other - one)
 
     def _features_of(self, mean: Floats, X: Floats, seen: Ints) -> Floats:
         last = np.where(seen > 0, X[np.arange(len(X)), self._lead + np.maximum(seen, 1) - 1], mean)
@@ -224,22 +222,6 @@ def _line(features: Floats, wanted: Floats) -> Floats:
         errors = np.abs(wanted - features @ found)
         weights = np.minimum(np.median(errors) / np.maximum(errors, 1e-12), 1.0) ** 0.5
     return found
-
-
-def _spread(errors: Floats, std: Floats) -> Floats:
-    """Return the factor of the variances and the common variance that suit the errors."""
-    if not errors.any():
-        return np.zeros(2)
-    own = np.maximum(std, 1e-6 * max(float(std.max()), 1e-12)) ** 2
-    own /= own.mean()
-    shares = [share * own + 1 - share for share in _SHARES]
-    # The size that makes errors most likely, of each share; then the loss at that size.
-    losses = [np.log(np.mean(errors**2 / one)) + np.mean(np.log(one)) for one in shares]
-    share = _SHARES[int(np.argmin(np.round(losses, 6)))]
-    size = float(np.sqrt(np.mean(errors**2)))
-    size *= inflation(errors, size * np.sqrt(share * own + 1 - share))
-    scale = float(np.sqrt((std**2).mean())) or 1.0
-    return np.array([share * (size / scale) ** 2, (1 - share) * size**2])
 
 
 def _cut(X: Floats, seen: int) -> Floats:
