@@ -106,10 +106,11 @@ def test_ledger_and_records_agree_and_the_report_shows_them(tmp_path: Path) -> N
         assert stages == pytest.approx(told, rel=1e-12)
         assert told <= 8 * 4
     shown = content(results)
-    hours = {label: hours for label, _, hours, *_ in shown["cost"]}
+    spent = {row.strategy: row.training for row in shown["cost"]}
+    assert shown["cost_unit"] == "seconds"
     for label in results.strategies:
         stages_seconds = sum(s.seconds for s in stages_of(results, BENCH, label))
-        assert hours[label] == pytest.approx(stages_seconds / 3600)
+        assert spent[label] == pytest.approx(stages_seconds)
     titles = [drawing.title for drawing in shown["drawings"]]
     assert {"What the funnel lets through", "What each stage is worth"} <= {*titles}
     assert len(shown["ablation"]) == 3

@@ -22,9 +22,11 @@ from workbench.errors import StoreError
 from workbench.harness.drive import run_study
 from workbench.harness.study import load_study, parse_study
 from workbench.report.figures import curves, generalisation
+from workbench.report.numbers import unit_of_times
 from workbench.report.render import breaks, number
 from workbench.report.results import read_results
 from workbench.report.style import COLOURS, looks, shared
+from workbench.report.tables import tables_of
 from workbench.report.write import Written, write_all
 
 LABEL = '<script>alert("1 & 2")</script>'
@@ -179,6 +181,35 @@ def test_summary_is_what_the_table_says(folder: Path, written: Written) -> None:
             assert row["queries"] == 25
             assert (row["test"] is None) == (facts["test_metric"] is None)
             assert (row["seconds"] is None) == bench.startswith("nbgraph")
+
+
+def test_what_was_asked_and_what_was_told_have_names_of_their_own(tmp_path: Path) -> None:
+    """With one worker a budget in seconds cuts off exactly one training of each run."""
+    study = {"name": "cut", "replicates": 3, "budget": {"seconds": 4.0}}
+    study |= {"benchmarks": ["measured/nb201-mnist"], "strategies": ["random_search"]}
+    run_study(parse_study(study), tmp_path)
+    page = write_all(tmp_path).report.read_text(encoding="utf-8")
+    tables = [table for table in tables_of(page) if table.rows]
+    rows = {t.section: dict(zip(t.columns, t.rows[0], strict=True)) for t in tables}
+    told = pd.read_parquet(tmp_path / "results.parquet")
+    assert float(rows["What it cost"]["told queries a run"]) == pytest.approx(len(told) / 3, 1e-3)
+    assert float(rows["Final scores"]["queries"]) == pytest.approx(len(told) / 3 + 1, 1e-3)
+    shown = float(rows["What it cost"]["simulated training a run, seconds"])
+    assert shown == pytest.approx(told["cost"].sum() / 3, rel=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "unit"),
+    [
+        ([6.98, 0.1], ("seconds", 1)),
+        ([], ("seconds", 1)),
+        ([119.0], ("seconds", 1)),
+        ([130.0, 3.0], ("minutes", 60)),
+        ([60.0, 7200.0], ("hours", 3600)),
+    ],
+)
+def test_the_longest_time_says_the_unit(seconds: list[float], unit: tuple[str, int]) -> None:
+    assert unit_of_times(seconds) == unit
 
 
 def test_comparisons_are_scipys(folder: Path, text: str) -> None:
