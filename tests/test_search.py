@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -23,11 +25,13 @@ from workbench.cli import app
 from workbench.errors import StoreError, StudyError
 from workbench.harness.drive import run_study
 from workbench.harness.quick_search import quick_search
+from workbench.harness.search import State
 from workbench.harness.search_study import seconds_of
 from workbench.harness.store import progress_of, read_log
 from workbench.harness.study import parse_study
 from workbench.report.search import indistinct, read_search, spread, welch
 from workbench.report.write import write_all
+from workbench.terminal import search_view
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -210,6 +214,24 @@ def test_the_command_is_thesmall(tmp_path: Path) -> None:
         assert bench.data == ({} if name == "digits" else {"path": data})
         assert bench.training == {"epochs": 5}
         assert (study.seed, study.budget.seconds, study.final.seeds) == (3, 120, 7)
+
+
+def test_lines_of_a_search_count_what_its_stages_let_through(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages = [("proxies", 250, 12), ("short", 12, 3)]
+    state = State(61.0, 90.0, 14, None, 1, 2, 3, 0, (97.5, "|a|"), stages)
+    seconds = itertools.count(0.0, 6.0)
+    monkeypatch.setattr(time, "monotonic", lambda: next(seconds))
+    with search_view("mine") as view:
+        for now in (state, state, state._replace(stages=[]), state._replace(stages=[])):
+            view(now)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "mine: 1:01 of 1:30, 0:29 left; 14 trainings, 3 to the last epoch;"
+        " proxies 250 in 12 out, short 12 in 3 out; best 97.50  |a|",
+        "mine: 1:01 of 1:30, 0:29 left; 14 trainings, 3 to the last epoch; best 97.50  |a|",
+    ]
 
 
 def test_words_of_few_numbers() -> None:

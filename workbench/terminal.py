@@ -156,9 +156,11 @@ def _plain_view(title: str, console: Any) -> Callable[[Any], None]:
             return
         last = time.monotonic()
         failed = f", {state.failed} failed" if state.failed else ""
+        stages = [f"{name} {came} in {went} out" for name, came, went in state.stages]
+        passed = f"; {', '.join(stages)}" if stages else ""
         console.print(
             f"{title}: {_clock(state)}; {state.asked} trainings, {state.whole} to the last epoch"
-            f"{failed}; best {_best(state)}",
+            f"{failed}{passed}; best {_best(state)}",
             highlight=False,
             soft_wrap=True,
         )
