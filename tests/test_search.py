@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -106,6 +107,10 @@ def test_the_summary_and_the_page_are_written(searched: Path) -> None:
     assert summary["trainings"] == 8
     assert summary["verdict"][0] in page.replace("&#39;", "'")
     assert page.count("<figure>") == 4
+    took = re.search(r"<td>time</td><td[^>]*>(.*?)</td>", page)
+    assert took is not None
+    assert "for what the strategy itself computes" in took[1]
+    assert '<a href="#what-it-cost">' in took[1]
     stages = {name: n for name, n, _ in summary["costs"]}
     assert stages["task: proxies"] >= 1
     progress = progress_of(searched)
