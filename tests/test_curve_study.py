@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from scipy.stats import kendalltau, norm
 from typer.testing import CliRunner
 
@@ -22,7 +24,8 @@ from workbench.harness.plan import prepare
 from workbench.harness.store import read_measures
 from workbench.harness.study import load_study, parse_study
 from workbench.predictors.curves._stopping import hopeless, stop_early
-from workbench.report.extrapolation import read_extrapolation, sentences, stopping
+from workbench.report.extrapolation import likelier, read_extrapolation, sentences, stopping
+from workbench.report.extrapolation_figures import savings
 from workbench.report.write import write_all
 from workbench.types import Floats
 
@@ -159,6 +162,43 @@ def test_the_report_says_what_stopping_saves(folder: Path) -> None:
     page = write_all(folder).report.read_text(encoding="utf-8")
     assert page.count("<svg") == 2
     assert "support vectors" in page
+
+
+def _behind(**late: list[int]) -> pd.DataFrame:
+    return pd.DataFrame({n: {k: n in epochs for k, epochs in late.items()} for n in (1, 4, 15)})
+
+
+@pytest.mark.parametrize(
+    ("late", "said"),
+    [
+        ({"a": [], "b": []}, "All others are more likely than LAST after every epoch."),
+        (
+            {"a": [15], "b": [], "c": [4, 15]},
+            "All others are more likely than LAST after 1 epoch; not so are a (after 15) and c"
+            " (after 4 and 15).",
+        ),
+        ({"a": [1, 4, 15], "b": []}, "Not more likely than LAST is a (after every epoch)."),
+    ],
+)
+def test_who_is_less_likely_than_the_last_value_is_named(
+    late: dict[str, list[int]], said: str
+) -> None:
+    assert likelier(_behind(**late)) == said.replace("LAST", LAST)
+
+
+LAST = "the last value with the spread around it"
+
+
+def test_labels_of_figures_are_within_them(folder: Path) -> None:
+    """As matplotlib measures them."""
+    fig = savings(read_extrapolation(folder), BENCH)
+    assert fig is not None
+    FigureCanvasAgg(fig)
+    fig.draw_without_rendering()
+    for ax in fig.axes:
+        box = ax.yaxis.label.get_window_extent()
+        assert fig.bbox.y0 <= box.y0
+        assert box.y1 <= fig.bbox.y1
 
 
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {

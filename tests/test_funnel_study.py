@@ -26,6 +26,7 @@ from workbench.harness.tasks import perform
 from workbench.report.funnel import stages_of
 from workbench.report.page import content
 from workbench.report.results import read_results, summary, write_results
+from workbench.report.write import write_all
 from workbench.strategies._funnel import Passage
 from workbench.types import Task
 
@@ -74,9 +75,9 @@ def test_the_ledger_by_hand() -> None:
         _passage("proxies", [0, 1, 3], [1, 3], 0),  # keeps the best
         _passage("full", [1, 3], [1, 3], 1, 2),
         _passage("proxies", [0, 2, 3], [0, 2], 3),  # loses it: 40 - 30
-        _passage("full", [0, 2], None, 4),
+        _passage("full", [0, 2], None, 4, 5),  # is cut off: one of its trainings was told
     ]
-    seconds = {0: 0.5, 1: 2.0, 2: 3.0, 3: 0.25}
+    seconds = {0: 0.5, 1: 2.0, 2: 3.0, 3: 0.25, 4: 1.5}
     found: dict[str, dict[str, float]] = {}
     for measure in measures_of(ledger, seconds, bench):
         assert measure.size == ("proxies", "full").index(measure.test_set)
@@ -87,7 +88,7 @@ def test_the_ledger_by_hand() -> None:
             "hits_in": 2, "hits_out": 1, "regret": 5,
         },
         "full": {
-            "rounds": 1, "ranked": 1, "in": 2, "out": 2, "seconds": 5,
+            "rounds": 1, "ranked": 1, "in": 2, "out": 2, "seconds": 6.5,
             "hits_in": 1, "hits_out": 1, "regret": 0,
         },
     }  # fmt: skip
@@ -106,13 +107,16 @@ def test_ledger_and_records_agree_and_the_report_shows_them(tmp_path: Path) -> N
         assert stages == pytest.approx(told, rel=1e-12)
         assert told <= 8 * 4
     shown = content(results)
-    hours = {label: hours for label, _, hours, *_ in shown["cost"]}
+    spent = {row.strategy: row.training for row in shown["cost"]}
+    assert shown["cost_unit"] == "seconds"
     for label in results.strategies:
         stages_seconds = sum(s.seconds for s in stages_of(results, BENCH, label))
-        assert hours[label] == pytest.approx(stages_seconds / 3600)
+        assert spent[label] == pytest.approx(stages_seconds)
     titles = [drawing.title for drawing in shown["drawings"]]
     assert {"What the funnel lets through", "What each stage is worth"} <= {*titles}
     assert len(shown["ablation"]) == 3
+    page = write_all(tmp_path).report.read_text(encoding="utf-8")
+    assert "its seconds are also those of rounds that the budget cut off" in page
     write_results(results, summary(results))
     told_of = json.loads((tmp_path / "summary.json").read_text())["benchmarks"][BENCH]["strategies"]
     assert {*told_of} == {"filtered", *(f"filtered without {stage}" for stage in STAGES)}

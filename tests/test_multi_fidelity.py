@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from itertools import pairwise
@@ -96,6 +97,18 @@ def test_brackets_are_those_of_the_papers_table() -> None:
     asked = [trial for trial, _ in _play(_made(Hyperband), 2 * 187)]
     expected = [epochs for rungs in 2 * TABLE for n, epochs in rungs for _ in range(n)]
     assert [trial.epochs for trial in asked] == expected
+
+
+def test_brackets_start_no_more_than_algorithm_1() -> None:
+    """Algorithm 1 of arXiv:1603.06560: n = ceil(B / R eta**s / (s + 1)), with B = (s_max + 1) R."""
+    paper = [math.ceil(5 * 3**s / (s + 1)) for s in (4, 3, 2, 1, 0)]
+    assert ", ".join(map(str, paper[:-1])) == "81, 34, 15, 8"
+    assert "81, 34, 15, 8 and 5" in (Hyperband.__doc__ or "")
+    for count, eta in itertools.product(range(2, 8), (2, 3, 4)):
+        for s in range(count):
+            starts = hyperband_bracket(count, eta, count - 1 - s).sizes[0]
+            assert starts == math.floor(count / (s + 1)) * eta**s
+            assert starts <= math.ceil(count * eta**s / (s + 1))
 
 
 def test_halving_starts_as_many_as_leave_one() -> None:

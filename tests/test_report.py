@@ -21,10 +21,12 @@ from scipy.stats import mannwhitneyu, trim_mean
 from workbench.errors import StoreError
 from workbench.harness.drive import run_study
 from workbench.harness.study import load_study, parse_study
-from workbench.report.figures import curves
+from workbench.report.figures import curves, generalisation
+from workbench.report.numbers import unit_of_times
 from workbench.report.render import breaks, number
 from workbench.report.results import read_results
-from workbench.report.style import looks, shared
+from workbench.report.style import COLOURS, looks, shared
+from workbench.report.tables import tables_of
 from workbench.report.write import Written, write_all
 
 LABEL = '<script>alert("1 & 2")</script>'
@@ -181,6 +183,35 @@ def test_summary_is_what_the_table_says(folder: Path, written: Written) -> None:
             assert (row["seconds"] is None) == bench.startswith("nbgraph")
 
 
+def test_what_was_asked_and_what_was_told_have_names_of_their_own(tmp_path: Path) -> None:
+    """With one worker a budget in seconds cuts off exactly one training of each run."""
+    study = {"name": "cut", "replicates": 3, "budget": {"seconds": 4.0}}
+    study |= {"benchmarks": ["measured/nb201-mnist"], "strategies": ["random_search"]}
+    run_study(parse_study(study), tmp_path)
+    page = write_all(tmp_path).report.read_text(encoding="utf-8")
+    tables = [table for table in tables_of(page) if table.rows]
+    rows = {t.section: dict(zip(t.columns, t.rows[0], strict=True)) for t in tables}
+    told = pd.read_parquet(tmp_path / "results.parquet")
+    assert float(rows["What it cost"]["told queries a run"]) == pytest.approx(len(told) / 3, 1e-3)
+    assert float(rows["Final scores"]["queries"]) == pytest.approx(len(told) / 3 + 1, 1e-3)
+    shown = float(rows["What it cost"]["simulated training a run, seconds"])
+    assert shown == pytest.approx(told["cost"].sum() / 3, rel=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "unit"),
+    [
+        ([6.98, 0.1], ("seconds", 1)),
+        ([], ("seconds", 1)),
+        ([119.0], ("seconds", 1)),
+        ([130.0, 3.0], ("minutes", 60)),
+        ([60.0, 7200.0], ("hours", 3600)),
+    ],
+)
+def test_the_longest_time_says_the_unit(seconds: list[float], unit: tuple[str, int]) -> None:
+    assert unit_of_times(seconds) == unit
+
+
 def test_comparisons_are_scipys(folder: Path, text: str) -> None:
     results = read_results(folder)
     scores = results.scores("normalised")["nb201/cifar10"]
@@ -254,6 +285,43 @@ def test_looks_differ_and_stay() -> None:
             "other": looks([*names, "x"])["x"],
         }
     assert looks(["s3"])["s3"] == looks(names)["s0"]
+    assert len({look.colour for look in looks(names[:12]).values()}) == 12
+
+
+@pytest.mark.parametrize("paper", ["#ffffff", "#0d1117"])
+def test_colours_are_seen_on_both_papers(paper: str) -> None:
+    """Contrast as WCAG 2.2 defines it, also where a mark lets the paper through (15 %)."""
+    for colour in COLOURS:
+        assert _contrast(_blend(colour, paper, 1.0), paper) > 2.2
+        assert _contrast(_blend(colour, paper, 0.85), paper) > 1.9
+
+
+def _blend(colour: str, paper: str, alpha: float) -> str:
+    parts = (alpha * a + (1 - alpha) * b for a, b in zip(_rgb(colour), _rgb(paper), strict=True))
+    return "#" + "".join(f"{round(part):02x}" for part in parts)
+
+
+def _rgb(colour: str) -> list[int]:
+    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+
+
+def _contrast(a: str, b: str) -> float:
+    low, high = sorted(_luminance(colour) for colour in (a, b))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [c / 255 for c in _rgb(colour)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_marks_of_what_was_found_are_seen(folder: Path) -> None:
+    fig = generalisation(read_results(folder))
+    assert fig is not None
+    for line in fig.axes[0].lines:
+        assert line.get_color() in COLOURS
+        assert (line.get_alpha() or 1.0) >= 0.85
 
 
 @pytest.mark.parametrize(

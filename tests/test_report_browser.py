@@ -150,6 +150,19 @@ def test_pages_are_quiet_fit_and_are_accessible(
         assert faults == []
 
 
+def test_all_numbers_of_extrapolators_fit(
+    tmp_path: Path, opened: Callable[..., tuple[Page, list[str]]]
+) -> None:
+    """Eight epochs, as many as are looked at where nothing is said."""
+    study = {"name": "wide", "kind": "curves", "replicates": 2, "train": 30, "test": 30}
+    study |= {"benchmarks": ["measured/nb201-mnist"], "epochs": [1, 2, 4, 6, 9, 12, 15, 23]}
+    run_study(parse_study(study | {"extrapolators": ["last_value", "moving_average"]}), tmp_path)
+    page, _ = opened(write_all(tmp_path).report)
+    assert page.evaluate(
+        "[...document.querySelectorAll('.scroll')].every(s => s.scrollWidth <= s.clientWidth + 1)"
+    )
+
+
 def _light(colour: str) -> float:
     red, green, blue = map(int, re.findall(r"\d+", colour)[:3])
     return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,14 @@ def _heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_interrupt_stops_within_two_seconds_and_says_how_to_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("send", "sent", "code"),
+    [(os.killpg, signal.SIGINT, 130), (os.kill, signal.SIGTERM, 143)],
+)
+def test_interrupt_stops_within_two_seconds_and_says_how_to_go_on(
+    tmp_path: Path, send: Callable[[int, int], None], sent: int, code: int
+) -> None:
+    """Ctrl-C goes to all processes, SIGTERM to one; the code is 128 and the signal's number."""
     folder = tmp_path / "stopped"
     process = subprocess.Popen(
         _command(folder, 2),
@@ -119,13 +127,13 @@ def test_interrupt_stops_within_two_seconds_and_says_how_to_go_on(tmp_path: Path
     while _stored(folder) < 3:
         assert process.poll() is None
         time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGINT)
+    send(process.pid, sent)
     started = time.monotonic()
     _, err = process.communicate(timeout=20)
     assert time.monotonic() - started < 2
-    assert process.returncode == 130
+    assert process.returncode == code == 128 + sent
     assert b"Go on with: workbench run" in err
-    assert b"Traceback" not in err
+    assert not [word for word in (b"Traceback", b"leaked") if word in err]
     assert 0 < _stored(folder) < 96
 
 

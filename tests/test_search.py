@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -25,12 +28,14 @@ from workbench.harness.conclude import best_of_each, in_full
 from workbench.harness.drive import run_study
 from workbench.harness.live_run import Told
 from workbench.harness.quick_search import quick_search
+from workbench.harness.search import State
 from workbench.harness.search_study import seconds_of
 from workbench.harness.store import progress_of, read_log
 from workbench.harness.study import parse_study
 from workbench.report.search import read_search
 from workbench.report.search_words import by_chance, indistinct, spread, welch
 from workbench.report.write import write_all
+from workbench.terminal import search_view
 from workbench.types import Observation, Status, Trial
 
 
@@ -106,6 +111,10 @@ def test_the_summary_and_the_page_are_written(searched: Path) -> None:
     assert summary["trainings"] == 8
     assert summary["verdict"][0] in page.replace("&#39;", "'")
     assert page.count("<figure>") == 4
+    took = re.search(r"<td>time</td><td[^>]*>(.*?)</td>", page)
+    assert took is not None
+    assert "for what the strategy itself computes" in took[1]
+    assert '<a href="#what-it-cost">' in took[1]
     stages = {name: n for name, n, _ in summary["costs"]}
     assert stages["task: proxies"] >= 1
     progress = progress_of(searched)
@@ -233,6 +242,24 @@ def test_the_command_is_thesmall(tmp_path: Path) -> None:
         assert bench.data == ({} if name == "digits" else {"path": data})
         assert bench.training == {"epochs": 5}
         assert (study.seed, study.budget.seconds, study.final.seeds) == (3, 120, 7)
+
+
+def test_lines_of_a_search_count_what_its_stages_let_through(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages = [("proxies", 250, 12), ("short", 12, 3)]
+    state = State(61.0, 90.0, 14, None, 1, 2, 3, 0, (97.5, "|a|"), stages)
+    seconds = itertools.count(0.0, 6.0)
+    monkeypatch.setattr(time, "monotonic", lambda: next(seconds))
+    with search_view("mine") as view:
+        for now in (state, state, state._replace(stages=[]), state._replace(stages=[])):
+            view(now)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "mine: 1:01 of 1:30, 0:29 left; 14 trainings, 3 to the last epoch;"
+        " proxies 250 in 12 out, short 12 in 3 out; best 97.50  |a|",
+        "mine: 1:01 of 1:30, 0:29 left; 14 trainings, 3 to the last epoch; best 97.50  |a|",
+    ]
 
 
 def test_words_of_few_numbers() -> None:

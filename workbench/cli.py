@@ -1,7 +1,8 @@
 """The command line: results on standard output, progress and errors on standard error.
 
 Exit codes: 0 fine, 1 some runs failed or (merge) are missing, a check did not hold, or a number
-came out otherwise (reproduce), 2 a bad study, archive or usage, 3 data missing, 130 interrupted.
+came out otherwise (reproduce), 2 a bad study, archive or usage, 3 data missing, 130 interrupted,
+143 ended by SIGTERM.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,14 +19,32 @@ class Interrupted(WorkbenchError):
     exit_code = 130
 
 
+class Terminated(Interrupted):
+    """SIGTERM, with how to go on."""
+
+    exit_code = 143
+
+
+class _Terminate(KeyboardInterrupt):
+    """SIGTERM as it is raised, so that whatever Ctrl-C undoes is undone by it too."""
+
+
 @contextmanager
 def going_on() -> Iterator[None]:
-    """Say on Ctrl-C which command goes on from there."""
+    """Say on Ctrl-C, and on SIGTERM, which command goes on from there."""
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         again = shlex.join(["workbench", *sys.argv[1:]])
-        raise Interrupted(f"interrupted; what is finished is kept. Go on with: {again}") from None
+        ended = Terminated if isinstance(stop, _Terminate) else Interrupted
+        raise ended(f"interrupted; what is finished is kept. Go on with: {again}") from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminate
 
 
 @contextmanager
@@ -137,9 +156,11 @@ def _plain_view(title: str, console: Any) -> Callable[[Any], None]:
             return
         last = time.monotonic()
         failed = f", {state.failed} failed" if state.failed else ""
+        stages = [f"{name} {came} in {went} out" for name, came, went in state.stages]
+        passed = f"; {', '.join(stages)}" if stages else ""
         console.print(
             f"{title}: {_clock(state)}; {state.asked} trainings, {state.whole} to the last epoch"
-            f"{failed}; best {_best(state)}",
+            f"{failed}{passed}; best {_best(state)}",
             highlight=False,
             soft_wrap=True,
         )

@@ -23,9 +23,10 @@ def measures_of(
     """Yield a run's ledger: per stage, by its position, over all rounds.
 
     ``rounds``, ``ranked`` (rounds in which it had something to rank by), ``in`` and ``out`` count
-    what was finished; ``seconds`` is all that the stage was charged for. Where the true scores are
-    known: ``hits_in`` and ``hits_out`` of the top 1 % of the benchmark, and ``regret``, by how much
-    the best that came in is above the best that was let through, mean over rounds.
+    what was finished; ``seconds`` is all that the stage was charged for, also in rounds that the
+    budget cut off: a stage may have seconds and no round. Where the true scores are known:
+    ``hits_in`` and ``hits_out`` of the top 1 % of the benchmark, and ``regret``, by how much the
+    best that came in is above the best that was let through, mean over rounds.
 
     ``ledger`` holds passages (``stage``, ``arrived``, ``asked``, ``kept``, ``ranked``), ``seconds``
     those of trials and tasks by id.

@@ -185,18 +185,30 @@ def _honest(found: Extrapolation, bench: str) -> str:
     )
     if LAST_VALUE not in nll.index:
         return said
-    others = nll.drop(LAST_VALUE)
-    behind = others >= nll.loc[LAST_VALUE]
-    epochs = [int(epoch) for epoch in behind.columns[behind.any()]]
-    always = [str(k) for k in behind.index[~behind.any(axis=1)]]
-    if not epochs:
-        return f"{said} All others are more likely than the last value with the spread around it."
-    where = and_list([f"{epoch}" for epoch in epochs])
-    some = f"; always so are {and_list(always)}" if always else ""
-    return (
-        f"{said} All others are more likely than the last value with the spread around it, but not"
-        f" all of them after {where} epochs{some}."
-    )
+    behind = nll.drop(LAST_VALUE) >= nll.loc[LAST_VALUE]
+    return f"{said} {likelier(behind)}" if len(behind) else said
+
+
+def likelier(behind: pd.DataFrame) -> str:
+    """Say after which epochs all are more likely than the last value, and who is not when.
+
+    ``behind`` says it is not, a row an extrapolator, a column an epoch.
+    """
+    than = "more likely than the last value with the spread around it"
+    if not behind.to_numpy().any():
+        return f"All others are {than} after every epoch."
+    clear = [f"{epoch}" for epoch in behind.columns[~behind.any()]]
+    epochs = "epoch" if clear == ["1"] else "epochs"
+    late = {
+        str(label): "every epoch" if row.all() else and_list([*map(str, row.index[row])])
+        for label, row in behind.iterrows()
+        if row.any()
+    }
+    are = "is" if len(late) == 1 else "are"
+    words = and_list([f"{label} (after {some})" for label, some in late.items()])
+    if not clear:
+        return f"Not {than} {are} {words}."
+    return f"All others are {than} after {and_list(clear)} {epochs}; not so {are} {words}."
 
 
 def _stopping(found: Extrapolation, bench: str) -> str:
@@ -264,8 +276,10 @@ def table(found: Extrapolation, bench: str) -> list[Row]:
 
 
 def _mean_and_error(values: Floats) -> str:
-    error = f" ± {values.std(ddof=1) / len(values) ** 0.5:.3f}" if len(values) > 1 else ""
-    return f"{values.mean():.3f}{error}"
+    shown = [values.mean()]
+    if len(values) > 1:
+        shown.append(values.std(ddof=1) / len(values) ** 0.5)
+    return " ± ".join(f"{value:.3f}".replace("0.", ".", 1) for value in shown)
 
 
 def _paired(found: Extrapolation, bench: str, metric: str, epoch: int) -> dict[str, Floats]:

@@ -56,7 +56,7 @@ def savings(found: Extrapolation, bench: str) -> Figure | None:
         for ax, value in ((left, row.lost), (right, 100 * row.kept)):
             ax.plot(100 * row.saved, value, look.marker, color=look.colour, ms=8, label=row.label)
     unit = unit_of_differences(found.meta["benchmarks"][bench]["metric"]["unit"])
-    left.set_ylabel(f"loss in what is chosen{f', {unit}' if unit else ''}")
+    left.set_ylabel(f"loss ({unit})" if unit else "loss")
     right.set_ylabel("% with the same choice")
     right.set_ylim(-4, 104)
     for ax in (left, right):

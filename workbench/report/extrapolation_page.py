@@ -52,8 +52,9 @@ def drawings(found: Extrapolation) -> list[Drawing]:
                 f"What stopping early saves and loses, {bench}",
                 figures.savings(found, bench),
                 f"Trainings one after the other; one is stopped where P(final > best so far) <"
-                f" {found.study.level:g}. Left: by how much what is chosen in the end is worse;"
-                " right: how often it is the same. Best is far right, at the bottom and the top.",
+                f" {found.study.level:g}. Left: the loss, by how much what is chosen in the end is"
+                " worse; right: how often it is the same. Best is far right, at the bottom and the"
+                " top.",
                 pd.DataFrame(stopping(found, bench)),
             ),
         ]

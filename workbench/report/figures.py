@@ -122,7 +122,7 @@ def generalisation(results: Results) -> Figure | None:
         for strategy, look in style.items():
             mine = final[final["strategy"] == strategy]
             x, y = mine["incumbent_truth_own"], mine["incumbent_test"]
-            ax.plot(x, y, look.marker, color=look.colour, ms=4, alpha=0.55, label=strategy, mew=0)
+            ax.plot(x, y, look.marker, color=look.colour, ms=5, alpha=0.85, label=strategy, mew=0)
         facts = results.meta["benchmarks"][bench]
         ax.set(title=bench, xlabel=_axis(facts["metric"]), ylabel=_axis(facts["test"]))
     add_legend(fig, ax)

@@ -112,6 +112,15 @@ def unit_of_differences(unit: str) -> str:
     return "percentage points" if unit == "%" else unit
 
 
+def unit_of_times(seconds: Sequence[float]) -> tuple[str, float]:
+    """Return in which unit to show some times, and its seconds: the largest decides."""
+    largest = max(seconds, default=0.0)
+    return next((unit for unit in _TIMES if largest >= 2 * unit[1]), _TIMES[-1])
+
+
+_TIMES = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
+
+
 def difference(value: float, unit: str) -> str:
     """Return a difference in words, to two digits; that of fractions has no unit."""
     words, of = f"{value:.2g}", unit_of_differences(unit.replace("fraction", ""))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from workbench.report import funnel, overfitting
-from workbench.report.numbers import and_list, budgets, with_what_is_missing
+from workbench.report.numbers import and_list, budgets, unit_of_times, with_what_is_missing
 from workbench.report.over_benchmarks import (
     REGION,
     Leading,
@@ -46,6 +46,7 @@ def content(results: Results) -> dict[str, Any]:
     stable = stabilities(results)
     leaders = other_leaders(results, stable)
     others = [pooled(results, of) for of in (mean, median, optimality_gap)]
+    cost, cost_unit = _cost(results)
     return common(results.meta, results.runs, "strategy") | {
         "compared": "strategy",
         "budget": budget_words(study),
@@ -79,7 +80,8 @@ def content(results: Results) -> dict[str, Any]:
         "overfitting_words": overfitting.words(results),
         "summary": summary(results),
         "ordered": _ordered,
-        "cost": _cost(results),
+        "cost": cost,
+        "cost_unit": cost_unit,
         "stages": [
             (bench, label, found)
             for bench in results.benchmarks
@@ -222,10 +224,20 @@ def _ordered(bench: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return sorted(known, key=lambda item: sign * item[1]["score"]["mean"])
 
 
-def _cost(results: Results) -> list[tuple[str, float, float | None, float, float]]:
-    """Return per strategy: queries, simulated hours, repeats in %, CPU seconds of a run.
+class _Cost(NamedTuple):
+    """A strategy, means of a run: told queries, training, repeats in %, CPU seconds."""
 
-    Training that goes on is a query and no repeat; tasks are in the hours.
+    strategy: str
+    told: float
+    training: float | None
+    repeats: float
+    cpu: float
+
+
+def _cost(results: Results) -> tuple[list[_Cost], str]:
+    """Return what each strategy cost, and the unit of its simulated training.
+
+    Training that goes on is a query and no repeat; tasks are in the training.
     """
     trials, runs = results.trials, results.runs
     cpu = runs.groupby("strategy")["cpu"].mean()
@@ -233,14 +245,16 @@ def _cost(results: Results) -> list[tuple[str, float, float | None, float, float
     for strategy in results.strategies:
         mine = trials[trials["strategy"] == strategy]
         if len(mine):
-            repeats = _repeated(mine).mean() * 100
+            repeats = float(_repeated(mine).mean() * 100)
             count = mine["run"].nunique()
             tasks = results.tasks["cost"][results.tasks["strategy"] == strategy].sum()
-            hours = (
-                (mine["cost"].sum() + tasks) / 3600 / count if mine["cost"].notna().any() else None
-            )
-            rows.append((strategy, len(mine) / count, hours, float(repeats), float(cpu[strategy])))
-    return rows
+            known = mine["cost"].notna().any()
+            seconds = float((mine["cost"].sum() + tasks) / count) if known else None
+            rows.append(_Cost(strategy, len(mine) / count, seconds, repeats, float(cpu[strategy])))
+    unit, of = unit_of_times([row.training for row in rows if row.training is not None])
+    return [
+        row if row.training is None else row._replace(training=row.training / of) for row in rows
+    ], unit
 
 
 def _repeated(trials: pd.DataFrame) -> pd.Series:

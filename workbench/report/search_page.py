@@ -88,8 +88,9 @@ def drawings(found: SearchFolder) -> list[Drawing]:
                 "What the funnel lets through",
                 figures.passing(found),
                 "Candidates of a mean round that come into a stage (light) and are let through"
-                " (dark), and the seconds of the stage in all rounds, on all workers together. A"
-                " short training is paid in its own stage, what goes on of it in the last.",
+                " (dark), and the seconds of the stage in all rounds, those that were cut off too,"
+                " on all workers together. A short training is paid in its own stage, what goes on"
+                " of it in the last.",
                 found.measures,
             ),
         ]

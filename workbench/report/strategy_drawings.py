@@ -201,9 +201,9 @@ def _funnels(results: Results) -> list[_Drawn]:
             "What the funnel lets through",
             funnel_figures.passing(results),
             "Candidates of a mean round that come into a stage (light) and are let through (dark);"
-            " beside them the simulated seconds of the stage in a run, how much of the true top 1 %"
-            " that came in it kept, and by how much the best that came in was better than the best"
-            " that was let through.",
+            " beside them the simulated seconds of the stage in a run, those of rounds that the"
+            " budget cut off too, how much of the true top 1 % that came in it kept, and by how"
+            " much the best that came in was better than the best that was let through.",
             pd.DataFrame(stages),
         ),
         (

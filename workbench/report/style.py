@@ -1,7 +1,8 @@
 """One look for all figures: colour-blind safe, the same colour and marker for a strategy always.
 
-Colours are those of Okabe and Ito. Text and axes take the colour of the page around them, so that
-one picture serves light and dark.
+Colours are those of Okabe and Ito, brown and grey for two of them, then three of Paul Tol's and a
+violet; all are seen on white and on black. Text and axes take the colour of the page around them,
+so that one picture serves light and dark.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7F7F7F")
+COLOURS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7F7F7F",
+    "#AA4499", "#999933", "#EE6677", "#7B5FD0",
+)  # fmt: skip
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _FILLS = ("full", "none", "left", "top", "right", "bottom")
 _UNIT = 0.8
@@ -34,9 +38,9 @@ class Look(NamedTuple):
 
 def looks(names: Sequence[str]) -> dict[str, Look]:
     """Return a look for each name, by its position in the study, or among those ``shared``."""
-    many, places = len(_COLOURS), list(dict.fromkeys([*_shared.get(), *names]))
+    many, places = len(COLOURS), list(dict.fromkeys([*_shared.get(), *names]))
     return {
-        name: Look(_COLOURS[i % many], _MARKERS[(i + i // many) % many])
+        name: Look(COLOURS[i % many], _MARKERS[(i + i // many) % len(_MARKERS)])
         for i, name in enumerate(places)
         if name in names
     }

@@ -184,7 +184,7 @@ def hyperband_bracket(count: int, eta: int, number: int) -> Bracket:
     """Return Hyperband's bracket of a number, which cycles from the most rungs to one.
 
     Sizes are those of the paper's Table 1, ``floor(count / (s + 1)) * eta**s`` on the first of
-    ``s + 1`` rungs; its Algorithm 1 would give more to some (34 for 27 at R = 81 and eta = 3).
+    ``s + 1`` rungs; its Algorithm 1 would give ``ceil(count * eta**s / (s + 1))``, as many or more.
     """
     s = count - 1 - number % count
     first = count // (s + 1) * eta**s

@@ -30,12 +30,16 @@ class Hyperband(Brackets):
     Notes
     -----
     Rungs are the full training R, R / eta, R / eta**2 ..., each moved to the nearest epoch that
-    there is. Sizes are those of the paper's Table 1 (81, 27, 9, 6 and 5 start at R = 81 and
-    eta = 3); the formula of its Algorithm 1 would start 34 in place of 27. Training goes on where
-    it stopped: only new epochs are charged. A rung is compared when all of it was told; workers
-    that would wait begin the next bracket beside it, and answers are given to the oldest first.
-    Failed trials are never promoted. A trial never asked for has no part in it. Draws are uniform
-    and with replacement.
+    there is. With k rungs, the bracket that goes through s + 1 of them starts
+    floor(k / (s + 1)) * eta**s, and every rung keeps one in eta. At R = 81 and eta = 3 that is the
+    paper's Table 1: 81, 27, 9, 6 and 5. Its Algorithm 1, with k = floor(log_eta R) + 1, starts
+    ceil(k * eta**s / (s + 1)), which is 81, 34, 15, 8 and 5. A benchmark with other epochs has
+    other rungs, perhaps fewer, and so other brackets.
+
+    Training goes on where it stopped: only new epochs are charged. A rung is compared when all of
+    it was told; workers that would wait begin the next bracket beside it, and answers are given to
+    the oldest first. Failed trials are never promoted. A trial never asked for has no part in it.
+    Draws are uniform and with replacement.
     """
 
     def __init__(
