@@ -218,6 +218,24 @@ def test_images_and_names_of_classes(tmp_path: Path) -> None:
     assert data.class_names == ("cat", "dog")
 
 
+def test_channels_come_first(tmp_path: Path) -> None:
+    """Pillow's layout is refused; what the error says to do gives each channel back."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 255, (60, 6, 5, 3), dtype=np.uint8)
+    y = np.arange(60) % 2
+    path = _saved(tmp_path / "a.npz", X=x, y=y)
+    said = r"a\.npz: X .* \(60, 6, 5, 3\).* X\.transpose\(0, 3, 1, 2\)"
+    with pytest.raises(TableError, match=said):
+        load("npz", path=path)
+    data = load("npz", path=_saved(tmp_path / "b.npz", X=x.transpose(0, 3, 1, 2), y=y))
+    raw = np.concatenate([p * data.deviation + data.mean for p in parts(data).values()])
+    assert sorted(raw.sum((2, 3)).round().tolist()) == sorted(x.sum((1, 2)).tolist())
+    narrow = x.transpose(0, 3, 1, 2)[:, :, :, :3]
+    for fine in (narrow, narrow[:, :2].swapaxes(2, 3)):
+        found = load("npz", path=_saved(tmp_path / "c.npz", X=fine, y=y))
+        assert found.shape == fine.shape[1:]
+
+
 X, Y = _rows()
 WITH_NAN = np.where(np.arange(1600).reshape(400, 4) == 9, np.nan, X)
 FAULTY: list[tuple[dict[str, Any], str]] = [

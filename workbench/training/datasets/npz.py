@@ -13,9 +13,14 @@ from workbench.errors import DataMissing, TableError
 from workbench.training.datasets._base import Examples, Source
 from workbench.training.datasets._split import hash_shares
 
+_COLOURS = (1, 3, 4)
+
 
 class Npz(Source):
     """Rows of features ``(n, f)``, or images ``(n, height, width)`` or ``(n, c, height, width)``.
+
+    What looks like images whose channels come last is refused: four axes, the last 1, 3 or 4 long,
+    the second not.
 
     Parameters
     ----------
@@ -64,6 +69,12 @@ def _examples(x: NDArray[Any], path: Path) -> NDArray[Any]:
         raise TableError(
             f"{path}: X must be (n, features), (n, height, width) or (n, channels, height, width),"
             f" and not empty; its shape is {x.shape}"
+        )
+    if x.ndim == 4 and x.shape[3] in _COLOURS and x.shape[1] not in _COLOURS:
+        raise TableError(
+            f"{path}: X must be (n, channels, height, width); its shape is {x.shape}, which looks"
+            " like (n, height, width, channels): save X.transpose(0, 3, 1, 2), or, of images that"
+            f" are {x.shape[3]} wide, X.swapaxes(2, 3)"
         )
     if x.dtype.kind not in "biuf":
         raise TableError(f"{path}: X must be numbers; its type is {x.dtype}")
