@@ -190,6 +190,12 @@ def test_equal_examples_are_in_one_part(tmp_path: Path) -> None:
         assert {i % 300 for i in labels} == {i for i in labels if i < 300}
 
 
+def test_too_few_different_examples_are_counted(tmp_path: Path) -> None:
+    x = np.repeat([[0.5, 2.0], [-0.0, 1.0], [0.0, 1.0]], 60, axis=0)
+    with pytest.raises(TableError, match=r"too few examples \(180, of which 2 different; equal"):
+        load("npz", path=_saved(tmp_path / "a.npz", X=x, y=np.arange(180) % 2))
+
+
 def test_shares_and_uniform_hashes(tmp_path: Path) -> None:
     """Counts within four standard deviations of .6, .2, .2 of 20,000."""
     x = np.arange(20_000, dtype=np.float64)[:, None]

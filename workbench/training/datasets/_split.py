@@ -51,9 +51,12 @@ def split(name: str, examples: Examples, shares: tuple[float, float]) -> dict[st
         tested = order[examples.tested[order]]
         rows = {"train": left[:bound], "valid": left[bound:], "test": tested}
     if empty := [part for part, found in rows.items() if not len(found)]:
+        different = len(np.unique(share))
+        alike = f", of which {different} different; equal ones are in one part"
         raise TableError(
-            f"the data set {name} has too few examples ({len(share)}): none is left for"
-            f" {', '.join(empty)}"
+            f"the data set {name} has too few examples"
+            f" ({len(share)}{alike if different < len(share) else ''}): none is left for"
+            f" {', '.join(empty)}; add some"
         )
     return rows
 
