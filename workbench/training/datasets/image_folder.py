@@ -10,7 +10,7 @@ from PIL import Image
 
 from workbench.errors import DataMissing, ParameterError, TableError
 from workbench.training.datasets._base import Examples, Source
-from workbench.training.datasets._split import hash_shares
+from workbench.training.datasets._split import check_classes, hash_shares
 
 EXTRA = "images"
 
@@ -23,7 +23,8 @@ class ImageFolder(Source):
     Parameters
     ----------
     path : str
-        Each folder in it is a class; hidden folders and other files are passed over.
+        Each folder in it is a class of two images or more; hidden folders and other files are
+        passed over.
     size : int, default=32
         Height and width that all images are stretched to.
     channels : {3, 1}, default=3
@@ -48,9 +49,10 @@ class ImageFolder(Source):
     def read(self) -> Examples:
         """Return all examples; see ``Source.read``."""
         files = _files(self.path)
+        labels = np.repeat(np.arange(len(files)), [len(found) for found in files.values()])
+        check_classes(self.path, labels, tuple(files))
         read = [self._image(file) for found in files.values() for file in found]
         images = np.stack([image for image, _ in read])
-        labels = np.repeat(np.arange(len(files)), [len(found) for found in files.values()])
         shares = np.concatenate([share for _, share in read])
         return Examples(images, labels.astype(np.int64), shares, tuple(files))
 
@@ -78,11 +80,16 @@ def _files(folder: Path) -> dict[str, list[Path]]:
         raise DataMissing(f"there is no folder {folder}")
     classes = sorted(c for c in folder.iterdir() if c.is_dir() and not c.name.startswith("."))
     found = {c.name: sorted(f for f in c.iterdir() if _is_image(f)) for c in classes}
-    found = {name: files for name, files in found.items() if files}
     if len(found) < 2:
         raise TableError(
             f"{folder} must hold at least two folders with images, one a class; it holds"
             f" {', '.join(found) or 'none'}"
+        )
+    if empty := [name for name, files in found.items() if not files]:
+        raise TableError(
+            f"{folder}: each folder in it is a class, and there is no image"
+            f" ({', '.join(sorted(_SUFFIXES))}) in {', '.join(empty)}: remove it, or name it"
+            f" .{empty[0]} to have it passed over"
         )
     return found
 

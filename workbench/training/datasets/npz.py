@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from workbench.errors import DataMissing, TableError
 from workbench.training.datasets._base import Examples, Source
-from workbench.training.datasets._split import hash_shares
+from workbench.training.datasets._split import check_classes, hash_shares
 
 _COLOURS = (1, 3, 4)
 
@@ -26,7 +26,8 @@ class Npz(Source):
     ----------
     path : str
         The file. It holds ``X``, finite numbers, and ``y`` ``(n,)``, whole numbers or strings: the
-        classes, which are numbered in sorted order. Pickled objects in it are not read.
+        classes, which are numbered in sorted order, of two examples or more each. Pickled objects
+        in it are not read.
     """
 
     def __init__(self, path: str) -> None:
@@ -96,4 +97,6 @@ def _classes(y: NDArray[Any], count: int, path: Path) -> tuple[Any, tuple[str, .
     values, numbers = np.unique(y, return_inverse=True)
     if len(values) < 2:
         raise TableError(f"{path}: y must hold at least two classes; it holds {len(values)}")
-    return numbers.astype(np.int64), tuple(map(str, values.tolist()))
+    classes, names = numbers.astype(np.int64), tuple(map(str, values.tolist()))
+    check_classes(path, classes, names)
+    return classes, names
