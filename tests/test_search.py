@@ -20,8 +20,9 @@ from typer.testing import CliRunner
 
 from tests.searches import SMALL, funnel, small
 from workbench.cli import app
-from workbench.errors import StoreError, StudyError
+from workbench.errors import ParameterError, StoreError, StudyError, UnknownName
 from workbench.harness.drive import run_study
+from workbench.harness.plan import prepare
 from workbench.harness.quick_search import quick_search
 from workbench.harness.search_study import seconds_of
 from workbench.harness.store import progress_of, read_log
@@ -210,6 +211,14 @@ def test_the_command_is_thesmall(tmp_path: Path) -> None:
         assert bench.data == ({} if name == "digits" else {"path": data})
         assert bench.training == {"epochs": 5}
         assert (study.seed, study.budget.seconds, study.final.seeds) == (3, 120, 7)
+
+
+def test_data_that_are_none_say_what_would_be(tmp_path: Path) -> None:
+    np.save(tmp_path / "arr.npy", np.zeros((9, 4)))
+    with pytest.raises(ParameterError, match=r"arr\.npy instead: .* np\.savez\('arr\.npz', X="):
+        quick_search("nb201", str(tmp_path / "arr.npy"), "2m")
+    with pytest.raises(UnknownName, match=r"'nodata'(.|\n)*--data x\.npz, --data \./pictures$"):
+        prepare(quick_search("nb201", "nodata", "2m", device="cpu"), "search")
 
 
 def test_words_of_few_numbers() -> None:
