@@ -27,6 +27,8 @@ from workbench.harness.quick_search import quick_search
 from workbench.harness.search_study import seconds_of
 from workbench.harness.store import progress_of, read_log
 from workbench.harness.study import parse_study
+from workbench.harness.tasks import proxies
+from workbench.proxies import measure
 from workbench.report.search import indistinct, read_search, spread, welch
 from workbench.report.write import write_all
 
@@ -219,6 +221,19 @@ def test_data_that_are_none_say_what_would_be(tmp_path: Path) -> None:
         quick_search("nb201", str(tmp_path / "arr.npy"), "2m")
     with pytest.raises(UnknownName, match=r"'nodata'(.|\n)*--data x\.npz, --data \./pictures$"):
         prepare(quick_search("nb201", "nodata", "2m", device="cpu"), "search")
+
+
+def test_proxies_of_few_examples_see_them_all(tmp_path: Path) -> None:
+    """Nothing is asked of who brings fewer than one batch: what the stages need can be had."""
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "few.npz", X=rng.normal(size=(9, 8, 8)), y=np.arange(9) % 2)
+    plan = prepare(quick_search("nb201", str(tmp_path / "few.npz"), "2m", device="cpu"))
+    bench: Any = plan.benchmarks[0]
+    archs = bench.space.sample(3, rng)
+    few = bench.data.x_train, bench.data.y_train
+    settings = {"network": bench.networks.settings, "batch_size": len(few[0])}
+    found, _ = proxies((archs.tolist(), {"names": ["meco"]}), bench)
+    np.testing.assert_array_equal(found, measure(bench.space, archs, few, ["meco"], **settings)[0])
 
 
 def test_words_of_few_numbers() -> None:
