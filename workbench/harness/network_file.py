@@ -14,7 +14,7 @@ _HOW = """\
 {text}
 
 An architecture of the space {space}, found on {data}; written by nas-workbench {version}.
-It needs torch and nothing else:
+{usage}It needs torch and nothing else:
 
     import torch
     from best import Best
@@ -82,6 +82,7 @@ def _doc(bench: Any, arch: Arch, trained: Any) -> str:
         space=bench.space.name,
         data=data.name,
         version=__version__,
+        usage=f"\n{data.usage}\nThe network itself is made like this. " if data.usage else "",
         shape=", ".join(map(str, data.shape)),
         classes=data.classes,
         names=", ".join(names) + more,

@@ -16,6 +16,24 @@ EXTRA = "images"
 
 _SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".webp"))
 
+_USAGE = """\
+A picture becomes an input like this: {colour}, stretched to {size} x {size} pixels whatever its
+proportions (Pillow's bilinear resize; nothing is cropped, nor turned by what EXIF says), and its
+numbers, from 0 to 255, as they are:
+
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    picture = Image.open("picture.png").convert("RGB"){grey}
+    picture = picture.resize(({size}, {size}), Image.Resampling.BILINEAR)
+    x = torch.from_numpy(np.array(picture, dtype=np.float32)){axes}
+"""
+_IN = {
+    1: {"colour": "its colours made grey", "grey": '.convert("L")', "axes": "[None, None]"},
+    3: {"colour": "in colour (RGB)", "grey": "", "axes": ".permute(2, 0, 1)[None]"},
+}
+
 
 class ImageFolder(Source):
     """Images of any size, in colour or grey, made square.
@@ -26,7 +44,8 @@ class ImageFolder(Source):
         Each folder in it is a class of two images or more; hidden folders and other files are
         passed over.
     size : int, default=32
-        Height and width that all images are stretched to.
+        Height and width that all images are stretched to, by Pillow's bilinear resize; nothing is
+        cropped.
     channels : {3, 1}, default=3
         Colour or grey.
     """
@@ -55,6 +74,11 @@ class ImageFolder(Source):
         images = np.stack([image for image, _ in read])
         shares = np.concatenate([share for _, share in read])
         return Examples(images, labels.astype(np.int64), shares, tuple(files))
+
+    @property
+    def usage(self) -> str:
+        """How a picture becomes an input; see ``Source.usage``."""
+        return _USAGE.format(size=self.size, **_IN[self.channels])
 
     def _image(self, file: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
         """Return an image ``(c, size, size)``, and the hash of what it was before.
