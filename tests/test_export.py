@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench import benchmark, space
+from workbench.data._live_training import Trained
 from workbench.errors import PluginError
 from workbench.harness.network_file import write_network
 from workbench.networks import _export, build
@@ -205,6 +206,19 @@ def test_what_best_says_of_pictures_can_be_pasted(
             cwd=tmp_path, capture_output=True, text=True, check=True,
         )  # fmt: skip
         np.testing.assert_allclose(ast.literal_eval(done.stdout), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_names_of_classes_stay_in_the_docstring(tmp_path: Path) -> None:
+    names = ['end"""\nraise SystemExit("ran")\n"""', "back\\slash\\"]
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    np.savez(tmp_path / "a.npz", X=x, y=np.array(names)[np.arange(60) % 2])
+    bench: Any = benchmark("live/mlp/npz", data={"path": str(tmp_path / "a.npz")})
+    arch = tuple(bench.space.sample(1, np.random.default_rng(0))[0].tolist())
+    weights = {k: v.numpy() for k, v in bench.network(arch).state_dict().items()}
+    write_network(bench, arch, Trained(50.0, 50.0, weights), tmp_path)
+    tree = ast.parse((tmp_path / "best.py").read_text(encoding="utf-8"))
+    assert ", ".join(sorted(names)) in (ast.get_docstring(tree, clean=False) or "")
+    assert not any(isinstance(node, ast.Raise) for node in ast.walk(tree))
 
 
 def standardised_of(bench: Any, arch: Any, trained: Any) -> nn.Module:
