@@ -164,6 +164,12 @@ def _same(a: Dataset, b: Dataset) -> bool:
     )
 
 
+def _numbers(data: Dataset) -> list[list[int]]:
+    """Return the first feature of each part as the file holds it, whole numbers."""
+    firsts = [x[:, 0] * data.deviation[0] + data.mean[0] for x in parts(data).values()]
+    return [np.rint(first).astype(int).tolist() for first in firsts]
+
+
 def test_parts_do_not_depend_on_order(tmp_path: Path) -> None:
     x, y = _rows()
     mixed = np.random.default_rng(1).permutation(len(x))
@@ -173,21 +179,29 @@ def test_parts_do_not_depend_on_order(tmp_path: Path) -> None:
 
 
 def test_an_example_stays_where_it_is_when_others_come(tmp_path: Path) -> None:
-    x, _ = _rows(600)
-    a = load("npz", path=_saved(tmp_path / "a.npz", X=x[:300], y=np.arange(300)))
-    b = load("npz", path=_saved(tmp_path / "b.npz", X=x, y=np.arange(600)))
-    for part in ("y_train", "y_valid", "y_test"):
-        assert set(getattr(a, part)) == {i for i in getattr(b, part) if i < 300}
+    x, y = _rows(600)
+    x[:, 0] = np.arange(600)
+    a = load("npz", path=_saved(tmp_path / "a.npz", X=x[:300], y=y[:300]))
+    b = load("npz", path=_saved(tmp_path / "b.npz", X=x, y=y))
+    for few, all_ in zip(_numbers(a), _numbers(b), strict=True):
+        assert few == [i for i in all_ if i < 300]
 
 
 def test_equal_examples_are_in_one_part(tmp_path: Path) -> None:
-    x, _ = _rows(300)
-    x[0, 0], twin = 0.0, x.copy()
+    x, y = _rows(300)
+    x[:, 0] = np.arange(300)
+    twin = x.copy()
     twin[0, 0] = -0.0
-    path = _saved(tmp_path / "a.npz", X=np.concatenate([x, twin]), y=np.arange(600))
+    path = _saved(tmp_path / "a.npz", X=np.concatenate([x, twin]), y=np.tile(y, 2))
     data = load("npz", path=path)
-    for labels in (data.y_train, data.y_valid, data.y_test):
-        assert {i % 300 for i in labels} == {i for i in labels if i < 300}
+    for part in _numbers(data):
+        assert [part.count(i) for i in part] == [2] * len(part)
+
+
+def test_too_few_different_examples_are_counted(tmp_path: Path) -> None:
+    x = np.repeat([[0.5, 2.0], [-0.0, 1.0], [0.0, 1.0]], 60, axis=0)
+    with pytest.raises(TableError, match=r"too few examples \(180, of which 2 different; equal"):
+        load("npz", path=_saved(tmp_path / "a.npz", X=x, y=np.arange(180) % 2))
 
 
 def test_shares_and_uniform_hashes(tmp_path: Path) -> None:
@@ -218,6 +232,24 @@ def test_images_and_names_of_classes(tmp_path: Path) -> None:
     assert data.class_names == ("cat", "dog")
 
 
+def test_channels_come_first(tmp_path: Path) -> None:
+    """Pillow's layout is refused; what the error says to do gives each channel back."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 255, (60, 6, 5, 3), dtype=np.uint8)
+    y = np.arange(60) % 2
+    path = _saved(tmp_path / "a.npz", X=x, y=y)
+    said = r"a\.npz: X .* \(60, 6, 5, 3\).* X\.transpose\(0, 3, 1, 2\)"
+    with pytest.raises(TableError, match=said):
+        load("npz", path=path)
+    data = load("npz", path=_saved(tmp_path / "b.npz", X=x.transpose(0, 3, 1, 2), y=y))
+    raw = np.concatenate([p * data.deviation + data.mean for p in parts(data).values()])
+    assert sorted(raw.sum((2, 3)).round().tolist()) == sorted(x.sum((1, 2)).tolist())
+    narrow = x.transpose(0, 3, 1, 2)[:, :, :, :3]
+    for fine in (narrow, narrow[:, :2].swapaxes(2, 3)):
+        found = load("npz", path=_saved(tmp_path / "c.npz", X=fine, y=y))
+        assert found.shape == fine.shape[1:]
+
+
 X, Y = _rows()
 WITH_NAN = np.where(np.arange(1600).reshape(400, 4) == 9, np.nan, X)
 FAULTY: list[tuple[dict[str, Any], str]] = [
@@ -233,7 +265,9 @@ FAULTY: list[tuple[dict[str, Any], str]] = [
     ({"X": X.astype(complex), "y": Y}, "X must be numbers"),
     ({"X": X, "y": Y / 2}, "y must be whole numbers or strings"),
     ({"X": X, "y": np.zeros(400, int)}, "at least two classes"),
-    ({"X": X[:2], "y": np.array([0, 1])}, "too few examples"),
+    ({"X": X[:4], "y": np.array([0, 1, 0, 1])}, r"too few examples \(4\): none is left for"),
+    ({"X": X[:4], "y": np.array(["a", "b", "a", "c"])}, "one only of 'b', 'c': add some"),
+    ({"X": X, "y": np.arange(400)}, "one only of '0', '1', '2', '3', '4' and 395 more"),
     ({"X": X.astype(object), "y": Y}, "objects are refused"),
 ]
 

@@ -66,6 +66,15 @@ def test_faults_of_a_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="at least two folders"):
         load("image_folder", path=str(_folder(tmp_path / "one", ("cat",))))
     folder = _folder(tmp_path / "two")
+    (folder / "empty").mkdir()
+    (folder / "empty" / "notes.txt").write_text("no image")
+    with pytest.raises(TableError, match=r"there is no image .* in empty: .* name it \.empty"):
+        load("image_folder", path=str(folder))
+    (folder / "empty" / "1.png").write_bytes((folder / "cat" / "1.png").read_bytes())
+    with pytest.raises(TableError, match="one only of 'empty'"):
+        load("image_folder", path=str(folder))
+    (folder / "empty").rename(folder / ".empty")
+    assert load("image_folder", path=str(folder)).class_names == ("cat", "dog")
     (folder / "cat" / "bad.png").write_bytes(b"no image")
     with pytest.raises(TableError, match=r"bad\.png cannot be read as an image"):
         load("image_folder", path=str(folder))

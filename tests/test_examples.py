@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ import typer
 import workbench as wb
 from workbench.cli import app
 from workbench.harness.drive import run_study
+from workbench.harness.plan import prepare
+from workbench.harness.quick_search import quick_search
 from workbench.harness.study import load_study, parse_study
 from workbench.report.results import read_results
 from workbench.testing.run import check_plugin
@@ -181,6 +184,20 @@ def test_readme_python_runs(tmp_path: Path) -> None:
     faults = dict(check_plugin(str(tmp_path / "greedy.py")))
     assert {name: fault for name, fault in faults.items() if fault} == {}
     assert len(faults) > 10
+
+
+def test_documented_settings_of_searches_fit() -> None:
+    """Every code span of docs/search.md with ``--set`` is one of a search that could start."""
+    page = (ROOT / "docs/search.md").read_text(encoding="utf-8")
+    spans = [shlex.split(span) for span in re.findall(r"`([^`\n]*--set [^`\n]+)`", page)]
+    assert len(spans) == 7
+    command: Any = typer.main.get_group(app).commands["search"]
+    common = ["--space", "nb201", "--data", "mnist5k", "--device", "cpu"]
+    for span in spans:
+        given = command.make_context("search", [*common, *span]).params
+        asked = {key: given[key] for key in ("space", "data", "budget", "strategy", "device")}
+        assert given["set_"]
+        prepare(quick_search(**asked, overrides=given["set_"]))
 
 
 def test_readme_study_is_one() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from workbench import benchmark, space
+from workbench.data._live_training import Trained
 from workbench.errors import PluginError
 from workbench.harness.network_file import write_network
 from workbench.networks import _export, build
 from workbench.networks._export import Standardised, export
 from workbench.networks._latency import latency
+from workbench.training.datasets.image_folder import ImageFolder
 
+ROOT = Path(__file__).resolve().parent.parent
+_PRINT = "\nprint(logits.tolist())"
 SHAPES = {"nb201": (3, 9, 9), "mlp": (1, 8, 8), "fcnet": (20,)}
 
 
@@ -157,6 +164,61 @@ def test_a_network_that_cannot_be_written_is_built_by_the_workbench(
     assert torch.equal(_again(text, weights).eval()(raw), whole(raw))
     assert trained.valid == bench.query(arch, 1, 0).metrics["val_acc"]
     assert trained.test == bench.query(arch, 1, 0).metrics["test_acc"]
+
+
+@pytest.mark.parametrize("channels", [3, 1])
+def test_what_best_says_of_pictures_can_be_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channels: int
+) -> None:
+    """Its lines, and those of docs/search.md, give the logits of what is read for trainings.
+
+    The picture is half transparent, and higher and narrower than what it is stretched to.
+    """
+    images = pytest.importorskip("PIL.Image")
+    monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for number in range(40):
+        path = tmp_path / "data" / ("cat", "dog")[number % 2] / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        images.fromarray(rng.integers(0, 256, (45, 31, 4), dtype=np.uint8)).save(path)
+    data: dict[str, Any] = {"path": str(tmp_path / "data"), "channels": channels}
+    small: dict[str, Any] = {"network": {"channels": 4, "cells": 1}, "training": {"epochs": 1}}
+    bench: Any = benchmark("live/nb201/image_folder", data=data, **small)
+    arch = (3, 1, 2, 3, 4, 3)
+    trained = bench.train(arch, 0)
+    assert write_network(bench, arch, trained, tmp_path) == ""
+    doc = ast.get_docstring(ast.parse((tmp_path / "best.py").read_text(encoding="utf-8")))
+    assert doc is not None
+    assert ("in colour (RGB)" in doc, "made grey" in doc) == (channels == 3, channels == 1)
+    assert "stretched to 32 x 32 pixels" in doc
+    lines = [line.removeprefix("    ") for line in doc.splitlines() if line.startswith("    ")]
+    page = (ROOT / "docs/search.md").read_text(encoding="utf-8")
+    shown = "".join(re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL))
+    last = sorted((tmp_path / "data" / "dog").iterdir())[-1]
+    read = ImageFolder(**data).read().x[-1:].astype(np.float64)
+    seen = torch.from_numpy(((read - bench.data.mean) / bench.data.deviation).astype(np.float32))
+    network = bench.network(arch)
+    network.load_state_dict({k: torch.from_numpy(v) for k, v in trained.weights.items()})
+    wanted = network.eval()(seen).detach().numpy()
+    for code in ["\n".join(lines), *([shown] if channels == 3 else [])]:
+        done = subprocess.run(
+            [sys.executable, "-c", code.replace("picture.png", str(last)) + _PRINT],
+            cwd=tmp_path, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        np.testing.assert_allclose(ast.literal_eval(done.stdout), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_names_of_classes_stay_in_the_docstring(tmp_path: Path) -> None:
+    names = ['end"""\nraise SystemExit("ran")\n"""', "back\\slash\\"]
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    np.savez(tmp_path / "a.npz", X=x, y=np.array(names)[np.arange(60) % 2])
+    bench: Any = benchmark("live/mlp/npz", data={"path": str(tmp_path / "a.npz")})
+    arch = tuple(bench.space.sample(1, np.random.default_rng(0))[0].tolist())
+    weights = {k: v.numpy() for k, v in bench.network(arch).state_dict().items()}
+    write_network(bench, arch, Trained(50.0, 50.0, weights), tmp_path)
+    tree = ast.parse((tmp_path / "best.py").read_text(encoding="utf-8"))
+    assert ", ".join(sorted(names)) in (ast.get_docstring(tree, clean=False) or "")
+    assert not any(isinstance(node, ast.Raise) for node in ast.walk(tree))
 
 
 def standardised_of(bench: Any, arch: Any, trained: Any) -> nn.Module:

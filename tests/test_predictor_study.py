@@ -273,7 +273,7 @@ def test_faults_name_their_place(changes: dict[str, Any], place: str, words: str
         (
             {"benchmarks": ["mlp/car"], "predictors": ["nasbowl"]},
             "predictors[0]",
-            "on space mlp",
+            "(on mlp/car)",
         ),
     ],
 )

@@ -15,25 +15,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-from scipy.stats import ttest_ind
 from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
 from tests.searches import SMALL, funnel, small
 from workbench.cli import app
-from workbench.errors import StoreError, StudyError
+from workbench.errors import ParameterError, StoreError, StudyError, UnknownName
 from workbench.harness.conclude import best_of_each, in_full
 from workbench.harness.drive import run_study
 from workbench.harness.live_run import Told
+from workbench.harness.plan import prepare
 from workbench.harness.quick_search import quick_search
 from workbench.harness.search import State
 from workbench.harness.search_study import seconds_of
 from workbench.harness.store import progress_of, read_log
 from workbench.harness.study import parse_study
+from workbench.harness.tasks import proxies
+from workbench.proxies import measure
 from workbench.report.search import read_search
-from workbench.report.search_words import by_chance, indistinct, spread, welch
 from workbench.report.write import write_all
 from workbench.terminal import search_view
 from workbench.types import Observation, Status, Trial
@@ -262,16 +262,25 @@ def test_lines_of_a_search_count_what_its_stages_let_through(
     ]
 
 
-def test_words_of_few_numbers() -> None:
-    """Welch's test: against scipy's of samples, and where it is not defined."""
-    a, b = [98.1, 98.4, 98.6], [99.1, 99.4, 98.8]
-    assert welch(a, b) == pytest.approx(ttest_ind(a, b, equal_var=False).pvalue, rel=1e-9)
-    assert welch([1.0, 2.0], [float("nan"), 1.0]) is None
-    assert welch([1.0, 1.0], [1.0, 1.0]) is None
-    assert welch([1.0, 1.1, 0.9], [5.0, 5.1, 4.9]) is not None
-    assert spread([1.0]) == "1.00"
-    assert spread([float("nan")]) == "nan"
-    assert spread([1.0, 3.0]) == "2.00 ± 1.41"
+def test_data_that_are_none_say_what_would_be(tmp_path: Path) -> None:
+    np.save(tmp_path / "arr.npy", np.zeros((9, 4)))
+    with pytest.raises(ParameterError, match=r"arr\.npy instead: .* np\.savez\('arr\.npz', X="):
+        quick_search("nb201", str(tmp_path / "arr.npy"), "2m")
+    with pytest.raises(UnknownName, match=r"'nodata'(.|\n)*--data x\.npz, --data \./pictures$"):
+        prepare(quick_search("nb201", "nodata", "2m", device="cpu"), "search")
+
+
+def test_proxies_of_few_examples_see_them_all(tmp_path: Path) -> None:
+    """Nothing is asked of who brings fewer than one batch: what the stages need can be had."""
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "few.npz", X=rng.normal(size=(9, 8, 8)), y=np.arange(9) % 2)
+    plan = prepare(quick_search("nb201", str(tmp_path / "few.npz"), "2m", device="cpu"))
+    bench: Any = plan.benchmarks[0]
+    archs = bench.space.sample(3, rng)
+    few = bench.data.x_train, bench.data.y_train
+    settings = {"network": bench.networks.settings, "batch_size": len(few[0])}
+    found, _ = proxies((archs.tolist(), {"names": ["meco"]}), bench)
+    np.testing.assert_array_equal(found, measure(bench.space, archs, few, ["meco"], **settings)[0])
 
 
 def test_a_search_of_which_nothing_has_ended_has_a_report(tmp_path: Path) -> None:
@@ -298,50 +307,3 @@ def test_time_that_no_entry_of_the_log_tells_of_is_counted(tmp_path: Path) -> No
     assert found.meta["study"]["budget"]["queries"] == 5
     run_study(small(budget={"queries": 9, "seconds": 1600.0}), tmp_path / "s")
     assert len(read_search(tmp_path / "s").trainings) == 9
-
-
-def _trainings(correlation: float, n: int, seed: int) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    both = rng.multivariate_normal([98, 97], [[1, correlation], [correlation, 1]], size=n)
-    return pd.DataFrame(both, columns=["val_acc", "test_acc"])
-
-
-def test_scores_that_tell_nothing_apart_are_said_to() -> None:
-    """By the level of a test (.05) and its power, .84 here by Fisher's z: (atanh(.5) sqrt(27))."""
-    without = [indistinct(_trainings(0.0, 152, seed)) for seed in range(200)]
-    assert 180 <= sum(words is not None for words in without) <= 198
-    said = [indistinct(_trainings(0.5, 30, seed)) for seed in range(200)]
-    assert sum(words is not None for words in said) <= 50
-    assert without[0] is not None
-    assert without[0].startswith("Of these 152, what validated better did not test better")
-    assert indistinct(_trainings(0.0, 29, 0)) is None
-    assert indistinct(_trainings(0.0, 40, 0).assign(val_acc=99.0)) is None
-
-
-def test_one_random_architecture_is_seldom_told_to_beat_chance() -> None:
-    """The level of the test, by a simulation of searches that return one random architecture."""
-    rng = np.random.default_rng(0)
-    said = 0
-    for _ in range(2000):
-        quality = rng.normal(95, 1, 21)
-        noisy = rng.normal(quality, 0.3)
-        again = rng.normal(quality[0], 0.3, 3)
-        words = by_chance([*again], [*noisy[1:]])
-        assert words is not None
-        said += "better than chance gives" in words
-    # 1 of 21, less what the mean over seeds is luckily high less often; .0048 is its deviation.
-    assert said / 2000 < 1 / 21 + 2 * 0.0048
-    assert said / 2000 > 0.02
-
-
-def test_words_of_what_chance_gives() -> None:
-    said = by_chance([97.3, 97.7], [97.5, 97.4, 96.0, float("nan")])
-    assert said is not None
-    assert said.startswith("1 of 3 random architectures, trained once each, tests as well; one")
-    assert "with a probability of 0.5: that the search has found more" in said
-    assert said.endswith("nor could it be with fewer than 19 random ones (final.random).")
-    best = by_chance([97.3], [96.0] * 19)
-    assert best is not None
-    assert best.startswith("None of 19 random architectures")
-    assert best.endswith("0.05: the search has found something better than chance gives.")
-    assert by_chance([97.3], []) is None

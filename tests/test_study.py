@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from workbench.errors import DataMissing, StudyError, UnknownName
+from workbench.errors import DataMissing, MissingExtra, StudyError, UnknownName
 from workbench.harness.plan import prepare
 from workbench.harness.strategy_study import StrategyStudy
 from workbench.harness.study import load_study, parse_study
@@ -129,6 +130,44 @@ def test_unknown_benchmarks_and_tables_keep_their_kind(tmp_path: Path) -> None:
     study = load_study(_write(tmp_path, GOOD.replace('"nb201/cifar10"', mine)))
     with pytest.raises(DataMissing, match=r"no\.csv"):
         prepare(study)
+
+
+def test_what_is_missing_keeps_its_kind_where_nothing_else_is_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Weights, found out when the study is tried; extras, by name; and both beside other faults."""
+    monkeypatch.delenv("WORKBENCH_LCPFN", raising=False)
+    bench = {"name": "measured/nb201-mnist", "label": "mine"}
+    curves = {"name": "x", "kind": "curves", "benchmarks": [bench]}
+    stopped = {"name": "random_search", "stopping": "lcpfn"}
+    searched = {"name": "x", "budget": {"queries": 20}, "benchmarks": [bench]}
+    for study, place in (
+        (curves | {"extrapolators": ["lcpfn"]}, "extrapolators[0]"),
+        (searched | {"strategies": [stopped]}, "strategies[0]"),
+    ):
+        with pytest.raises(DataMissing, match="no file of weights") as caught:
+            prepare(parse_study(study), "here")
+        assert str(caught.value).startswith(f"here: {place}: LCPFN needs")
+        assert str(caught.value).endswith("WORKBENCH_LCPFN (on mine)")
+    wrong = {"name": "regularized_evolution", "population": 5}
+    with pytest.raises(StudyError, match=r"no file of weights(.|\n)*strategies\[1\]"):
+        prepare(parse_study(searched | {"strategies": [stopped, wrong]}), "here")
+    monkeypatch.setitem(sys.modules, "emcee", None)
+    monkeypatch.delitem(sys.modules, "workbench.predictors.curves.parametric_mcmc", raising=False)
+    with pytest.raises(MissingExtra, match=r"x: extrapolators\[0\]\.name: .*\[mcmc\]"):
+        parse_study(curves | {"extrapolators": ["parametric_mcmc"]}, "x")
+    with pytest.raises(StudyError, match=r"\[mcmc\](.|\n)*unknown extrapolator"):
+        parse_study(curves | {"extrapolators": ["parametric_mcmc", "lcpfm"]})
+
+
+def test_faults_of_benchmarks_are_placed_and_of_the_gravest_kind(tmp_path: Path) -> None:
+    table = {"table": str(tmp_path / "no.csv"), "space": "nb201", "columns": "acc"}
+    absent = [{"name": name, **table} for name in ("a", "b")]
+    study = {"name": "x", "budget": {"queries": 5}, "strategies": ["random_search"]}
+    with pytest.raises(DataMissing, match=r"here: benchmarks\[0\]: (.|\n)*here: benchmarks\[1\]: "):
+        prepare(parse_study(study | {"benchmarks": absent}), "here")
+    with pytest.raises(UnknownName, match=r"here: benchmarks\[1\]: unknown"):
+        prepare(parse_study(study | {"benchmarks": [*absent[:1], "nb201/cifar11"]}), "here")
 
 
 def test_overrides(tmp_path: Path) -> None:

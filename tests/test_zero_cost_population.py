@@ -102,6 +102,12 @@ def test_batches_are_drawn_from_a_seed_without_replacement() -> None:
     assert (first.x != other.x).any()
     assert sorted(first.y.tolist()) == list(range(20))
     assert (first.x[:, 0] == 2 * first.y).all()
+    assert batch_of((X, y), None, 0).digest() == first.digest()
+    assert batch_of((np.arange(130.0)[:, None], np.arange(130)), None, 0).x.shape == (64, 1)
+    assert batch_of(NOISE, None, 0).digest() == batch_of(NOISE, 64, 0).digest()
+    for size, rows in ((64, 20), (None, 1)):
+        with pytest.raises(ParameterError, match=f"must have {size or 2} examples, one batch"):
+            batch_of((X[:rows], y[:rows]), size, 0)
     noise = batch_of(Noise((3, 4, 4), 5), 1000, 0)
     assert np.bincount(noise.y).tolist() == [200] * 5
     assert abs(noise.x.mean()) < 0.02

@@ -25,8 +25,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
 
 
 class WorkbenchError(Exception):
@@ -125,6 +125,33 @@ class UnsafePickle(WorkbenchError):
     """A pickle that names something outside the list of what is allowed; nothing of it was run."""
 
     exit_code = 3
+
+
+Fault: TypeAlias = str | WorkbenchError
+"""Something that is wrong, in words, or as an error whose kind says what it is."""
+
+
+def at(place: str, fault: Fault) -> Fault:
+    """Return a fault with its place in front; an error stays of its kind."""
+    text = f"{place}: {fault}"
+    return text if isinstance(fault, str) else reworded(fault, text)
+
+
+def reworded(error: WorkbenchError, text: str) -> WorkbenchError:
+    """Return an error of the same kind that says something else."""
+    return _again(type(error), (text,))
+
+
+def together(faults: Sequence[Fault], kind: type[WorkbenchError] = StudyError) -> WorkbenchError:
+    """Return one error of a kind that says all faults, a line each.
+
+    Where each of them is of data, or an extra, that is not there (exit code 3), so is the error.
+    """
+    errors = [fault for fault in faults if isinstance(fault, WorkbenchError)]
+    missing = [error for error in errors if error.exit_code == DataMissing.exit_code]
+    if len(missing) == len(faults):
+        kind = type(missing[0])
+    return _again(kind, ("\n".join(map(str, faults)),))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

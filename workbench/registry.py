@@ -64,6 +64,14 @@ _ONE: dict[Family, str] = {
 }
 
 
+_YOURS: dict[Family, str] = {
+    "datasets": "data of yours are read by npz (a file with X and y) and image_folder (a folder of"
+    ' pictures), in a study with data = { path = "x.npz" }; `workbench search` takes the path'
+    " itself: --data x.npz, --data ./pictures"
+}
+"""How what is the user's own is named, where it is not by the path of a file of Python."""
+
+
 class Entry(NamedTuple):
     """What is known of a plug-in without importing it."""
 
@@ -100,7 +108,8 @@ def load(family: Family, name: str) -> type[Any]:
     if name in points:
         found: type[Any] = points[name].load()
         return found
-    hint = f"\n`workbench list {family}` shows them; a file of yours is named by its path (x.py)"
+    yours = _YOURS.get(family, "a file of yours is named by its path (x.py)")
+    hint = f"\n`workbench list {family}` shows them; {yours}"
     raise UnknownName(_ONE[family], name, names(family), hint)
 
 

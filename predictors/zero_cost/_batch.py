@@ -54,8 +54,13 @@ class Batch(NamedTuple):
         return seen.hexdigest()
 
 
-def batch_of(data: Data, size: int, seed: int) -> Batch:
+_SIZE = 64
+
+
+def batch_of(data: Data, size: int | None, seed: int) -> Batch:
     """Return a batch of the training part, drawn without replacement from a seed.
+
+    Without a size it is of 64 examples, or of all where there are fewer.
 
     Raises
     ------
@@ -69,9 +74,11 @@ def batch_of(data: Data, size: int, seed: int) -> Batch:
     if isinstance(data, Mapping):
         data = _named(dict(data))
     if isinstance(data, Noise):
+        size = size or _SIZE
         x = rng.standard_normal((size, *data.shape), dtype=np.float32)
         return Batch(x, rng.permutation(np.arange(size) % data.classes), data.classes)
     x, y, classes = _arrays(data)
+    size = size or max(2, min(_SIZE, len(x)))
     if len(x) < size or len(x) != len(y):
         raise ParameterError(
             f"The 'dataset' parameter of ZeroCost must have {size} examples, one batch, or more,"

@@ -32,7 +32,7 @@ def measure(
     proxies: Sequence[str] = ALL,
     *,
     network: Mapping[str, Any] | None = None,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     seed: int = 0,
     workers: Where = 1,
     progress: Progress | None = None,
@@ -55,8 +55,10 @@ def measure(
         Names, or paths of files.
     network : mapping, optional
         Settings of the network, such as ``channels`` and ``cells``.
-    batch_size, seed : int
-        The seed is that of the batch, of the weights and of what proxies draw.
+    batch_size : int, optional
+        If not given, 64, or all examples of the training part where there are fewer.
+    seed : int
+        That of the batch, of the weights and of what proxies draw.
     workers : int or str
         Processes, one thread each; or a Dask cluster, ``dask://host:port``.
     progress : callable, optional
@@ -77,7 +79,8 @@ def measure(
     archs = space.check(archs)
     columns_of(proxies)
     names = list(proxies)
-    _check(batch_size, seed, 1 if isinstance(workers, str) else workers)
+    size = 2 if batch_size is None else batch_size
+    _check(size, seed, 1 if isinstance(workers, str) else workers)
     network_of(space, network or {})
     job = Job(space.whole, batch_of(dataset, batch_size, seed), dict(network or {}), seed)
     known = _known(job, archs, names, workers, progress)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from workbench.errors import Fault, at
 from workbench.harness.extrapolating import effective, extrapolator_faults
 from workbench.harness.sections import BenchmarkEntry, Count, Entry, Study
 
@@ -84,11 +85,11 @@ class CurveStudy(Study):
         kept = [b.model_copy(update={"replicates": None}) for b in self.benchmarks]
         return self.model_copy(update={**few, "benchmarks": kept})
 
-    def name_faults(self, source: str) -> Iterator[str]:
+    def name_faults(self, source: str) -> Iterator[Fault]:
         """Yield what is wrong with the names of extrapolators and of their parameters."""
         for i, entry in enumerate(self.extrapolators):
             for key, fault in extrapolator_faults(entry.name, entry.parameters):
-                yield f"{source}: extrapolators[{i}].{key}: {fault}"
+                yield at(f"{source}: extrapolators[{i}].{key}", fault)
 
     def effective_parameters(self) -> dict[str, dict[str, Any]]:
         """Return every parameter of each extrapolator as it runs: defaults, then the study's."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from workbench import registry
 from workbench.data._base import Benchmark
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.errors import Fault, WorkbenchError, did_you_mean
 from workbench.types import Archs, Floats, Ints
 
 LOSS = "train_loss"
@@ -79,12 +79,12 @@ def loss_faults(name: str, bench: Benchmark) -> Iterator[str]:
         yield f"{name} reads training losses, and {bench.name} stores no {LOSS}"
 
 
-def extrapolator_faults(name: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def extrapolator_faults(name: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, Fault]]:
     """Yield what is wrong with the name of an extrapolator or of a parameter, and its key."""
     try:
         cls = registry.load("extrapolators", name)
     except WorkbenchError as error:
-        yield "name", str(error)
+        yield "name", error
         return
     known = [n for n in inspect.signature(cls).parameters if n not in ("space", "epochs")]
     for key in parameters:

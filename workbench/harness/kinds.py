@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from workbench.data._base import Benchmark
+from workbench.errors import Fault
 from workbench.executors import Where
 from workbench.harness.result import RunResult
 from workbench.harness.sections import RunSpec, Study
@@ -21,7 +22,7 @@ class Kind(NamedTuple):
     """
 
     execute: Callable[[RunSpec], RunResult] | None
-    faults: Callable[[Any, Any], Iterable[str]]
+    faults: Callable[[Any, Any], Iterable[Fault]]
     try_out: Callable[[Any, Benchmark], None]
     facts: Callable[[Benchmark], dict[str, Any]]
     ahead: Callable[[Any, Sequence[int], Where, Progress], None] | None = None

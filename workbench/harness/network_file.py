@@ -14,7 +14,7 @@ _HOW = """\
 {text}
 
 An architecture of the space {space}, found on {data}; written by nas-workbench {version}.
-It needs torch and nothing else:
+{usage}It needs torch and nothing else:
 
     import torch
     from best import Best
@@ -75,16 +75,18 @@ def _doc(bench: Any, arch: Arch, trained: Any) -> str:
     data, said = bench.data, bench.networks.dataset
     finite = np.where(np.isfinite(data.deviation), data.deviation, 0.0)
     raw = data.x_train * finite + data.mean
-    names = data.class_names[:_CLASSES]
+    # Names of classes are anybody's text, and must not end the docstring that they stand in.
+    names = ", ".join(data.class_names[:_CLASSES]).replace("\\", r"\\").replace('"', r"\"")
     more = f" and {data.classes - _CLASSES} more" if data.classes > _CLASSES else ""
     return _HOW.format(
         text=bench.space.format(arch),
         space=bench.space.name,
         data=data.name,
         version=__version__,
+        usage=f"\n{data.usage}\nThe network itself is made like this. " if data.usage else "",
         shape=", ".join(map(str, data.shape)),
         classes=data.classes,
-        names=", ".join(names) + more,
+        names=names + more,
         low=round(float(raw.min()), _PLACES) + 0.0,
         high=round(float(raw.max()), _PLACES),
         options="".join(f", {key} = {value}" for key, value in said.items() if key not in _NAMED),

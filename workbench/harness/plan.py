@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from workbench import registry
 from workbench.data._base import Benchmark
-from workbench.errors import ParameterError, StudyError, WorkbenchError
+from workbench.errors import Fault, ParameterError, WorkbenchError, at, reworded, together
 from workbench.harness.kinds import kind_of
 from workbench.harness.opening import open_benchmark
 from workbench.harness.sections import Entry, Study
@@ -40,47 +40,49 @@ def prepare(study: Study, source: str = "study", progress: Progress | None = Non
     ------
     StudyError
         Everything that does not fit together, each with its place.
-    DataMissing
-        A package or file that holds a benchmark is not there.
+    DataMissing, MissingExtra
+        A package or file that is needed is not there, and nothing else is wrong.
     """
-    benchmarks, errors = [], []
+    benchmarks: list[Benchmark] = []
+    errors: dict[int, WorkbenchError] = {}
     for i, entry in enumerate(study.benchmarks):
         try:
             benchmarks.append(open_benchmark(entry))
         except WorkbenchError as error:
-            error.args = (f"{source}: benchmarks[{i}]: {error}",)
-            errors.append(error)
+            errors[i] = error
     if errors:
         # The kind of error decides the exit code, so it stays what it is.
-        errors[0].args = ("\n".join(map(str, errors)),)
-        raise errors[0]
+        placed = [at(f"{source}: benchmarks[{i}]", error) for i, error in errors.items()]
+        raise together(placed, type(min(errors.values(), key=lambda error: error.exit_code)))
     faults = list(kind_of(study).faults(study, benchmarks))
     for i in range(len(study.entries)):
         faults += _entry_faults(study, i, benchmarks)
         if progress is not None:
             progress(i + 1, len(study.entries), len(faults))
     if faults:
-        raise StudyError("\n".join(f"{source}: {fault}" for fault in faults))
+        raise together([at(source, fault) for fault in faults])
     return Plan(study, benchmarks)
 
 
-def _entry_faults(study: Study, i: int, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
+def _entry_faults(study: Study, i: int, benchmarks: Sequence[Benchmark]) -> Iterator[Fault]:
     """Yield what is wrong with an entry: what the first space says that it cannot be tried on.
 
     Benchmarks of one space and the same epochs are tried once.
     """
-    firsts: dict[tuple[str, tuple[int, ...]], Benchmark] = {}
+    firsts: dict[tuple[str, tuple[int, ...]], int] = {}
     for j, bench in enumerate(benchmarks):
         if study.compares(j, i):
-            firsts.setdefault((bench.space.name, bench.epochs), bench)
-    for bench in firsts.values():
+            firsts.setdefault((bench.space.name, bench.epochs), j)
+    for j in firsts.values():
         try:
-            kind_of(study).try_out(study.entries[i], bench)
+            kind_of(study).try_out(study.entries[i], benchmarks[j])
         except (WorkbenchError, ValueError, TypeError) as error:
             first, *more = str(error).split("\n")
-            on = "" if isinstance(error, ParameterError) else f" (on space {bench.space.name})"
-            place = f"{study.COMPARED}[{i}]{_key(first, study.entries[i])}"
-            yield "\n".join([f"{place}: {first}{on}", *more])
+            of_any = isinstance(error, ParameterError)
+            on = "" if of_any else f" (on {study.benchmarks[j].label})"
+            text = "\n".join([first + on, *more])
+            fault = reworded(error, text) if isinstance(error, WorkbenchError) else text
+            yield at(f"{study.COMPARED}[{i}]{_key(first, study.entries[i])}", fault)
             return
 
 

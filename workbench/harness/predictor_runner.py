@@ -11,7 +11,7 @@ import numpy as np
 
 from workbench import seeds
 from workbench.data._base import Benchmark
-from workbench.errors import WorkbenchError
+from workbench.errors import Fault, WorkbenchError, at
 from workbench.harness.opening import open_benchmark
 from workbench.harness.predictor_study import PredictorEntry, PredictorStudy
 from workbench.harness.result import Measure, RunResult, measured
@@ -36,7 +36,7 @@ def execute(spec: RunSpec) -> RunResult:
     return measured(spec.number, _measures(spec))
 
 
-def faults(study: PredictorStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
+def faults(study: PredictorStudy, benchmarks: Sequence[Benchmark]) -> Iterator[Fault]:
     """Yield the benchmarks that know no truth, or hold too little to learn from and to be asked."""
     for i, bench in enumerate(benchmarks):
         if bench.optimum is None:
@@ -45,7 +45,7 @@ def faults(study: PredictorStudy, benchmarks: Sequence[Benchmark]) -> Iterator[s
         try:
             split(study, bench, study.benchmarks[i].label, 0).at(study.largest)
         except WorkbenchError as error:
-            yield f"benchmarks[{i}]: {error}"
+            yield at(f"benchmarks[{i}]", error)
 
 
 def try_out(entry: PredictorEntry, bench: Benchmark) -> None:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from workbench import registry
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.errors import Fault, WorkbenchError, at, did_you_mean
 from workbench.harness.sections import BenchmarkEntry, Count, Entry, Study, stem
 
 Size = Annotated[int, Field(ge=2, strict=True)]
@@ -141,7 +141,7 @@ class PredictorStudy(Study):
             }
         )
 
-    def name_faults(self, source: str) -> Iterator[str]:
+    def name_faults(self, source: str) -> Iterator[Fault]:
         """Yield what is wrong with the names of predictors and of their parameters."""
         for i, entry in enumerate(self.predictors):
             place = f"{source}: predictors[{i}]"
@@ -149,7 +149,7 @@ class PredictorStudy(Study):
                 cls = registry.load("predictors", entry.name)
                 known = [n for n in inspect.signature(cls).parameters if n != "space"]
             except WorkbenchError as error:
-                yield f"{place}.name: {error}"
+                yield at(f"{place}.name", error)
                 continue
             for key in entry.parameters:
                 if key not in known:

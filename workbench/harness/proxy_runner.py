@@ -17,7 +17,7 @@ from scipy.stats import rankdata
 
 from workbench import registry, seeds
 from workbench.data._base import Benchmark
-from workbench.errors import BenchmarkError, WorkbenchError
+from workbench.errors import BenchmarkError, Fault, WorkbenchError, at
 from workbench.executors import Where
 from workbench.harness.opening import open_benchmark
 from workbench.harness.proxy_study import COUNTS, FEWEST, ProxyBenchmark, ProxyEntry, ProxyStudy
@@ -78,7 +78,7 @@ def ahead(study: ProxyStudy, numbers: Sequence[int], workers: Where, progress: P
         progress(before, of, failed)
 
 
-def faults(study: ProxyStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
+def faults(study: ProxyStudy, benchmarks: Sequence[Benchmark]) -> Iterator[Fault]:
     """Yield the benchmarks that know no truth, or whose networks cannot be built and scored."""
     for i, (given, bench) in enumerate(zip(study.benchmarks, benchmarks, strict=True)):
         place = f"benchmarks[{i}]"
@@ -95,7 +95,7 @@ def faults(study: ProxyStudy, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
                 yield from _too_few(scored, given, place)
                 _score_one(scored)
             except WorkbenchError as error:
-                yield f"{place}: {error}"
+                yield at(place, error)
 
 
 def _too_few(scored: Scored, given: ProxyBenchmark, place: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from workbench import registry
-from workbench.errors import WorkbenchError
+from workbench.errors import Fault, WorkbenchError, at
 from workbench.harness.sections import BenchmarkEntry, Count, Entry, Name, Study
 
 COUNTS = ("params", "flops")
@@ -115,14 +115,14 @@ class ProxyStudy(Study):
             }
         )
 
-    def name_faults(self, source: str) -> Iterator[str]:
+    def name_faults(self, source: str) -> Iterator[Fault]:
         """Yield what is wrong with the names of proxies."""
         for i, entry in enumerate(self.proxies):
             place = f"{source}: proxies[{i}]"
             try:
                 registry.load("proxies", entry.name)
             except WorkbenchError as error:
-                yield f"{place}.name: {error}"
+                yield at(f"{place}.name", error)
             for key in entry.parameters:
                 yield f"{place}.{key}: unknown key; a proxy has a name and a label, no parameters"
 

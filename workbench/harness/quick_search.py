@@ -77,6 +77,12 @@ def _dataset(data: str) -> tuple[str, dict[str, str]]:
     path = Path(data).expanduser()
     if path.suffix == ".npz":
         return "npz", {"path": str(path.resolve())}
+    if path.is_file():
+        raise ParameterError(
+            "--data must be a data set by name, a .npz file, or a folder of pictures. Got the file"
+            f" {data} instead: save what is in it as a .npz, in Python"
+            f" np.savez({path.stem + '.npz'!r}, X=..., y=...), X the examples, y their classes"
+        )
     if path.is_dir() or "/" in data:
         return "image_folder", {"path": str(path.resolve())}
     return data, {}

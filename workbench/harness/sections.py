@@ -14,6 +14,8 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from workbench.errors import Fault
+
 Count = Annotated[int, Field(ge=1, strict=True)]
 Label = Annotated[str, Field(max_length=80, pattern=r"^[^\x00-\x1f_][^\x00-\x1f]*$")]
 Name = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -239,7 +241,7 @@ class Study(Section):
         """Return a version of the study that runs in seconds, to see that it runs at all."""
         raise NotImplementedError
 
-    def name_faults(self, source: str) -> Iterator[str]:
+    def name_faults(self, source: str) -> Iterator[Fault]:
         """Yield what is wrong with the names of plug-ins and of their parameters."""
         raise NotImplementedError
 

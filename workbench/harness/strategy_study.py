@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from workbench import registry
-from workbench.errors import ParameterError, WorkbenchError, did_you_mean
+from workbench.errors import Fault, ParameterError, WorkbenchError, at, did_you_mean
 from workbench.harness.extrapolating import extrapolator_faults
 from workbench.harness.sections import Budget, Count, Entry, SearchedBenchmark, Study, stem
 from workbench.harness.stopping import Stopping
@@ -46,20 +46,20 @@ class SearchesStudy(Study):
         """Let ``[funnel]`` stand for an entry of ``filtered``, and ``ablate`` for several."""
         return with_ablations(data) if isinstance(data, dict) else data
 
-    def name_faults(self, source: str) -> Iterator[str]:
+    def name_faults(self, source: str) -> Iterator[Fault]:
         """Yield what is wrong with the names of strategies and of their parameters."""
         for i, entry in enumerate(self.strategies):
             place = f"{source}: strategies[{i}]"
             if (rule := entry.stopping) is not None:
                 for key, fault in extrapolator_faults(rule.name, rule.parameters):
-                    yield f"{place}.stopping.extrapolator.{key}: {fault}"
+                    yield at(f"{place}.stopping.extrapolator.{key}", fault)
             try:
                 cls = registry.load("strategies", entry.name)
                 arguments = strategy_arguments(entry)
             except ParameterError as error:
                 yield f"{place}.preset: {error}"
             except WorkbenchError as error:
-                yield f"{place}.name: {error}"
+                yield at(f"{place}.name", error)
             else:
                 known = list(inspect.signature(cls.__init__).parameters)[3:]
                 for key in arguments:

@@ -16,7 +16,7 @@ from typing import Any, get_args
 import pydantic
 from pydantic import BaseModel
 
-from workbench.errors import StudyError, did_you_mean
+from workbench.errors import StudyError, did_you_mean, together
 from workbench.harness.curve_study import CurveStudy
 from workbench.harness.predictor_study import PredictorStudy
 from workbench.harness.proxy_study import ProxyStudy
@@ -42,6 +42,8 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     ------
     StudyError
         The file cannot be read, or anything in it is unknown, of a wrong type or of a wrong value.
+    MissingExtra
+        All that is wrong is that a plug-in needs a package that is not installed.
     """
     try:
         read = json.loads if path.suffix == ".json" else tomllib.loads
@@ -69,7 +71,7 @@ def parse_study(data: dict[str, Any], source: str = "study") -> Study:
         raise StudyError("\n".join(_explain(error, source, KINDS[kind]))) from None
     faults = list(study.name_faults(source))
     if faults:
-        raise StudyError("\n".join(faults))
+        raise together(faults)
     return study
 
 

@@ -33,6 +33,8 @@ class Dataset:
     mean, deviation : ndarray of float64
         What examples were standardised by, ``(channels, 1, 1)`` or ``(features,)``; an infinite
         deviation makes a constant 0.
+    usage : str
+        See ``Source.usage``.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Dataset:
     sha256: str
     mean: Floats = field(repr=False)
     deviation: Floats = field(repr=False)
+    usage: str = field(default="", repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -96,3 +99,11 @@ class Source(ABC):
         TableError
             What is there cannot be used.
         """
+
+    @property
+    def usage(self) -> str:
+        """How another example, as files hold it, becomes an input ``x`` before it is standardised.
+
+        In words, and in lines of Python that can be pasted; empty where examples are arrays.
+        """
+        return ""

@@ -50,7 +50,8 @@ def load(
     """
     source: type[Source] = registry.load("datasets", name)
     _check(name, source, options)
-    examples = source(**options).read()
+    made = source(**options)
+    examples = made.read()
     rows = split(name, examples, source.SHARES)
     for part, count in (("train", train), ("valid", valid)):
         rows[part] = first(name, part, rows[part], count)
@@ -67,6 +68,7 @@ def load(
         sha256=_digest(x, y),
         mean=mean,
         deviation=deviation,
+        usage=made.usage,
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from workbench.training.datasets._base import Examples
 from workbench.types import Ints
 
 PARTS = ("train", "valid", "test")
+_SHOWN = 5
 
 
 def hash_shares(x: NDArray[Any]) -> NDArray[np.float64]:
@@ -51,11 +54,29 @@ def split(name: str, examples: Examples, shares: tuple[float, float]) -> dict[st
         tested = order[examples.tested[order]]
         rows = {"train": left[:bound], "valid": left[bound:], "test": tested}
     if empty := [part for part, found in rows.items() if not len(found)]:
+        different = len(np.unique(share))
+        alike = f", of which {different} different; equal ones are in one part"
         raise TableError(
-            f"the data set {name} has too few examples ({len(share)}): none is left for"
-            f" {', '.join(empty)}"
+            f"the data set {name} has too few examples"
+            f" ({len(share)}{alike if different < len(share) else ''}): none is left for"
+            f" {', '.join(empty)}; add some"
         )
     return rows
+
+
+def check_classes(path: Path, y: Ints, names: Sequence[str]) -> None:
+    """Raise TableError where a class has one example, which is in one part and so of no use.
+
+    ``y`` ``(n,)`` are classes from 0, ``names`` what they are called in the file or folder.
+    """
+    single = np.flatnonzero(np.bincount(y, minlength=len(names)) == 1)
+    if len(single):
+        named = ", ".join(repr(names[i]) for i in single[:_SHOWN])
+        more = f" and {len(single) - _SHOWN} more" if len(single) > _SHOWN else ""
+        raise TableError(
+            f"{path}: a class needs two examples or more, to be learned and to be tested; there is"
+            f" one only of {named}{more}: add some, or leave it out"
+        )
 
 
 def first(name: str, part: str, rows: Ints, count: int | None) -> Ints:

@@ -11,17 +11,23 @@ from numpy.typing import NDArray
 
 from workbench.errors import DataMissing, TableError
 from workbench.training.datasets._base import Examples, Source
-from workbench.training.datasets._split import hash_shares
+from workbench.training.datasets._split import check_classes, hash_shares
+
+_COLOURS = (1, 3, 4)
 
 
 class Npz(Source):
     """Rows of features ``(n, f)``, or images ``(n, height, width)`` or ``(n, c, height, width)``.
 
+    What looks like images whose channels come last is refused: four axes, the last 1, 3 or 4 long,
+    the second not.
+
     Parameters
     ----------
     path : str
         The file. It holds ``X``, finite numbers, and ``y`` ``(n,)``, whole numbers or strings: the
-        classes, which are numbered in sorted order. Pickled objects in it are not read.
+        classes, which are numbered in sorted order, of two examples or more each. Pickled objects
+        in it are not read.
     """
 
     def __init__(self, path: str) -> None:
@@ -65,6 +71,12 @@ def _examples(x: NDArray[Any], path: Path) -> NDArray[Any]:
             f"{path}: X must be (n, features), (n, height, width) or (n, channels, height, width),"
             f" and not empty; its shape is {x.shape}"
         )
+    if x.ndim == 4 and x.shape[3] in _COLOURS and x.shape[1] not in _COLOURS:
+        raise TableError(
+            f"{path}: X must be (n, channels, height, width); its shape is {x.shape}, which looks"
+            " like (n, height, width, channels): save X.transpose(0, 3, 1, 2), or, of images that"
+            f" are {x.shape[3]} wide, X.swapaxes(2, 3)"
+        )
     if x.dtype.kind not in "biuf":
         raise TableError(f"{path}: X must be numbers; its type is {x.dtype}")
     with np.errstate(over="ignore"):
@@ -85,4 +97,6 @@ def _classes(y: NDArray[Any], count: int, path: Path) -> tuple[Any, tuple[str, .
     values, numbers = np.unique(y, return_inverse=True)
     if len(values) < 2:
         raise TableError(f"{path}: y must hold at least two classes; it holds {len(values)}")
-    return numbers.astype(np.int64), tuple(map(str, values.tolist()))
+    classes, names = numbers.astype(np.int64), tuple(map(str, values.tolist()))
+    check_classes(path, classes, names)
+    return classes, names
