@@ -6,6 +6,7 @@ Fixtures that several files need are here; what they load, they load when they a
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a cache that is the test's own; nothing is in it."""
+    """The folder of a cache that is the test's own; nothing is in it.
+
+    Benchmarks that were opened before, with another one, are opened anew.
+    """
     monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "cache"))
+    if opening := sys.modules.get("workbench.harness.opening"):
+        opening._open.cache_clear()
     return tmp_path / "cache"
 
 

@@ -46,7 +46,7 @@ def _run(seconds: float, workers: int, seed: int, **entry: Any) -> list[Record]:
 def test_training_that_goes_on_costs_its_new_epochs(name: str, workers: int) -> None:
     """Seconds of the table up to the rung, less those up to the one before, of the same seed."""
     few = {"initial": 3} if name == "freeze_thaw" else {}
-    bench, records = wb.benchmark(BENCH), _run(12, workers, 0, name=name, **few)
+    bench, records = wb.benchmark(BENCH), _run(24, workers, 0, name=name, **few)
     continued = 0
     for record in records:
         seconds = bench.query(record.arch, record.epochs, record.replicate).cost
